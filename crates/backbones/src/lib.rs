@@ -1,0 +1,40 @@
+//! One click-through-rate model per file, and the registry that names them.
+mod deepfm;
+
+use anyhow::{Result, bail};
+use scenarec_data::Schema;
+use scenarec_train::{Build, Net};
+use serde_yaml::Value;
+
+pub use deepfm::{DeepFm, DeepFmConfig};
+
+/// A model's entry in the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelEntry {
+    /// Its name in configurations.
+    pub name: &'static str,
+    /// Checks a configuration and fills in every default.
+    pub resolve: fn(Value) -> Result<Value>,
+    /// Builds the net for a resolved configuration.
+    pub build: fn(&Schema, Value, Build) -> Result<Net>,
+}
+
+/// All models.
+pub const MODELS: &[ModelEntry] = &[deepfm::ENTRY];
+
+/// The model called `name`.
+pub fn model(name: &str) -> Result<&'static ModelEntry> {
+    match MODELS.iter().find(|m| m.name == name) {
+        Some(entry) => Ok(entry),
+        None => {
+            let known: Vec<_> = MODELS.iter().map(|m| m.name).collect();
+            bail!("unknown model {name:?}; known are {}", known.join(", "))
+        }
+    }
+}
+
+/// Builds the net a resolved configuration describes; its `name` chooses the model.
+pub fn build(schema: &Schema, config: &Value, build: Build) -> Result<Net> {
+    let name = config.get("name").and_then(Value::as_str).unwrap_or_default();
+    (model(name)?.build)(schema, config.clone(), build)
+}

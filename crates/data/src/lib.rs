@@ -1,0 +1,32 @@
+//! Raw files -> columns -> splits. No tensor.
+//!
+//! [`DatasetConfig::from_file`] reads a dataset file, [`prepare`] gives its [`Dataset`] and its [`Splits`]: from the
+//! Parquet cache where that is current, else from the raw files, else, where there is no raw folder, from the
+//! [simulator](simulate). [`identify`] gives fingerprint and provenance without parsing.
+//!
+//! A new loader is a module like [`movielens`] that turns [`RawFiles`] into columns and a [`Schema`], and a variant of
+//! [`Loader`].
+mod cache;
+mod config;
+mod dataset;
+mod error;
+pub mod movielens;
+mod prepare;
+mod raw;
+mod schema;
+pub mod simulate;
+mod split;
+mod statistics;
+#[cfg(test)]
+mod testing;
+mod text;
+
+pub use config::{CountRows, DatasetConfig, Loader};
+pub use dataset::{Column, Dataset, Provenance};
+pub use error::{Error, Result};
+pub use prepare::{Identity, Override, Prepared, Roots, Source, identify, prepare};
+pub use raw::{Checksum, KnownFile, RawFile, RawFiles};
+pub use schema::{Field, Kind, Pooling, Role, Schema, Table};
+pub use simulate::best_auc;
+pub use split::{SplitPlan, Splits};
+pub use statistics::{Statistics, split_statistics, statistics};

@@ -1,0 +1,94 @@
+//! MovieLens: the raw tables of both official layouts, and what papers make of them.
+//!
+//! [`parse`] gives the raw tables, with ids, codes and texts as they stand in the files; `csdm` turns them into the
+//! columns that CVAR and CSDM use. Another paper's view of the same tables is another file beside `csdm.rs`.
+pub(crate) mod csdm;
+mod movies;
+mod ratings;
+mod users;
+
+pub use movies::{GENRES, Movies};
+pub use ratings::Ratings;
+pub use users::{AGE_GROUPS, OCCUPATIONS, Users};
+
+use crate::Result;
+use crate::raw::RawFiles;
+use serde::{Deserialize, Serialize};
+
+/// Raised whenever this module makes other columns of the same files: old caches no longer count.
+pub(crate) const VERSION: u32 = 1;
+
+/// The two official layouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Layout {
+    /// MovieLens-1M: `ratings.dat`, `users.dat`, `movies.dat`, fields separated by `::`.
+    #[serde(rename = "1m")]
+    M1,
+    /// MovieLens-100K: `u.data` (tabulators), `u.user` and `u.item` (`|`).
+    #[serde(rename = "100k")]
+    K100,
+}
+
+impl Layout {
+    /// Names of the files with the ratings, the users and the movies.
+    pub fn files(self) -> [&'static str; 3] {
+        match self {
+            Layout::M1 => ["ratings.dat", "users.dat", "movies.dat"],
+            Layout::K100 => ["u.data", "u.user", "u.item"],
+        }
+    }
+}
+
+/// The raw tables.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    /// Who rated what, in file order.
+    pub ratings: Ratings,
+    /// The users, in file order.
+    pub users: Users,
+    /// The movies, in file order.
+    pub movies: Movies,
+}
+
+/// Parses the three files of a raw folder.
+pub fn parse(layout: Layout, raw: &RawFiles) -> Result<Tables> {
+    let [ratings, users, movies] = layout.files().map(|name| raw.file(name));
+    let users = Users::parse(layout, &users.path, &users.bytes)?;
+    let movies = Movies::parse(layout, &movies.path, &movies.bytes)?;
+    let ratings = Ratings::parse(layout, &ratings.path, &ratings.bytes, &users, &movies)?;
+    Ok(Tables { ratings, users, movies })
+}
+
+/// The largest user or movie id that is taken for an id: tables have a row per possible id.
+const MAX_ID: u64 = 50_000_000;
+
+/// Where an id stands in its file; ids are dense enough for a plain vector.
+#[derive(Clone, Debug, Default)]
+struct RowOf(Vec<u32>);
+
+impl RowOf {
+    const ABSENT: u32 = u32::MAX;
+
+    /// The places of `ids`, or the first row that repeats an earlier row's id, with that earlier row.
+    fn new(ids: &[u32]) -> std::result::Result<RowOf, (usize, usize)> {
+        let size = ids.iter().max().map_or(0, |m| *m as usize + 1);
+        let mut rows = vec![RowOf::ABSENT; size];
+        for (row, id) in ids.iter().enumerate() {
+            let place = &mut rows[*id as usize];
+            if *place != RowOf::ABSENT {
+                return Err((row, *place as usize));
+            }
+            *place = row as u32;
+        }
+        Ok(RowOf(rows))
+    }
+
+    fn get(&self, id: u32) -> Option<usize> {
+        self.0.get(id as usize).filter(|r| **r != RowOf::ABSENT).map(|r| *r as usize)
+    }
+
+    /// Largest id plus one.
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+}

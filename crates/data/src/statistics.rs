@@ -1,0 +1,77 @@
+//! The numbers by which a loaded dataset is compared with its sheet.
+use crate::{Column, Dataset, Splits};
+use serde::{Deserialize, Serialize};
+
+/// Counts over some rows of a dataset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Rows.
+    pub rows: usize,
+    /// Distinct users; none where the dataset has no user ids.
+    pub users: Option<usize>,
+    /// Distinct items; none where the dataset has no item ids.
+    pub items: Option<usize>,
+    /// Share of ones, by task.
+    pub positive_rate: Vec<f64>,
+    /// Rows of each scenario.
+    pub scenario_rows: Vec<usize>,
+    /// First and last time; none where the dataset has no times.
+    pub time: Option<(i64, i64)>,
+}
+
+/// Statistics of all rows.
+pub fn statistics(data: &Dataset) -> Statistics {
+    over(data, 0..data.rows())
+}
+
+/// Statistics of each part of a split, and of the dropped rows under the name `dropped`, where there are any.
+pub fn split_statistics(data: &Dataset, splits: &Splits) -> Vec<(String, Statistics)> {
+    let parts = splits.parts.iter().map(|(name, rows)| (name.as_str(), rows));
+    let dropped = Some(("dropped", &splits.dropped)).filter(|d| !d.1.is_empty());
+    parts
+        .chain(dropped)
+        .map(|(name, rows)| (name.to_string(), over(data, rows.iter().map(|r| *r as usize))))
+        .collect()
+}
+
+fn over(data: &Dataset, rows: impl Iterator<Item = usize> + Clone) -> Statistics {
+    let distinct = |field: Option<&String>| {
+        let Some(Column::Id(ids)) = data.column(field?) else { return None };
+        let mut seen = vec![false; ids.iter().max().map_or(0, |m| *m as usize + 1)];
+        rows.clone().for_each(|r| seen[ids[r] as usize] = true);
+        Some(seen.into_iter().filter(|s| *s).count())
+    };
+    let n = rows.clone().count();
+    let mut scenario_rows = vec![0; data.schema.scenarios.len()];
+    rows.clone().for_each(|r| scenario_rows[usize::from(data.scenario[r])] += 1);
+    let rate =
+        |label: &Vec<u8>| rows.clone().map(|r| usize::from(label[r])).sum::<usize>() as f64 / n.max(1) as f64;
+    Statistics {
+        rows: n,
+        users: distinct(data.schema.user_id.as_ref()),
+        items: distinct(data.schema.item_id.as_ref()),
+        positive_rate: data.labels.iter().map(rate).collect(),
+        scenario_rows,
+        time: data.time.as_ref().and_then(|t| {
+            let times = rows.clone().map(|r| t[r]);
+            Some((times.clone().min()?, times.max()?))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SplitPlan;
+    use crate::testing::dataset;
+
+    #[test]
+    fn counts() {
+        let data = dataset(&[1, 1, 3, 3], &[4, 3, 2, 9]);
+        let s = statistics(&data);
+        assert_eq!((s.rows, s.items, s.users, s.time), (4, Some(2), None, Some((2, 9))));
+        let splits = SplitPlan::ByPosition { train: 0.5, valid: 0.0, test: 0.5 }.apply(&data).unwrap();
+        let parts = split_statistics(&data, &splits);
+        assert_eq!((parts[1].0.as_str(), parts[1].1.items, parts[1].1.rows), ("test", Some(1), 2));
+    }
+}

@@ -1,0 +1,60 @@
+//! Small datasets for unit tests.
+use crate::{Column, Dataset, Field, Kind, Pooling, Provenance, Role, Schema, Table};
+
+/// Items and times, nothing else.
+pub(crate) fn dataset(items: &[u32], time: &[i64]) -> Dataset {
+    let rows = items.iter().max().map_or(0, |m| *m as usize + 1);
+    Dataset {
+        name: "test".into(),
+        provenance: Provenance::Simulated,
+        note: String::new(),
+        schema: Schema {
+            tables: vec![Table { name: "item_id".into(), rows }],
+            fields: vec![field("item_id", Kind::Id)],
+            tasks: vec!["click".into()],
+            scenarios: vec!["all".into()],
+            item_id: Some("item_id".into()),
+            ..Schema::default()
+        },
+        columns: vec![Column::Id(items.to_vec())],
+        labels: vec![vec![0; items.len()]],
+        scenario: vec![0; items.len()],
+        time: Some(time.to_vec()),
+        session: None,
+        click_probability: None,
+        fingerprint: "0123456789abcdef".into(),
+    }
+}
+
+/// Every kind of column.
+pub(crate) fn everything(n: usize) -> Dataset {
+    let items: Vec<u32> = (0..n as u32).map(|i| i % 97).collect();
+    let time: Vec<i64> = (0..n as i64).map(|i| i * 31 % 1009 - 5).collect();
+    let mut data = dataset(&items, &time);
+    let mut offsets = vec![0u64];
+    let mut values = Vec::new();
+    for i in 0..n as u32 {
+        values.extend(0..i % 4); // Empty lists too.
+        offsets.push(values.len() as u64);
+    }
+    let weights = Some(values.iter().map(|v| *v as f32 / 3.0).collect());
+    for name in ["words", "history"] {
+        data.schema.tables.push(Table { name: name.into(), rows: 4 });
+    }
+    data.schema.fields.push(field("words", Kind::Bag(Pooling::SumPadded { len: 5 })));
+    data.columns.push(Column::Ragged { offsets: offsets.clone(), values: values.clone(), weights: None });
+    data.schema.fields.push(field("history", Kind::Sequence { max_len: 3 }));
+    data.columns.push(Column::Ragged { offsets, values, weights });
+    data.schema.fields.push(Field { table: None, ..field("price", Kind::Real) });
+    data.columns.push(Column::Real((0..n).map(|i| i as f32 * 0.1).collect()));
+    data.schema.tasks.push("like".into());
+    data.labels.push((0..n).map(|i| (i % 3 == 0) as u8).collect());
+    data.session = Some(items);
+    data.click_probability = Some(vec![0.25; n]);
+    data.note = "a \"note\"".into();
+    data
+}
+
+fn field(name: &str, kind: Kind) -> Field {
+    Field { name: name.into(), role: Role::Item, kind, table: Some(name.into()) }
+}

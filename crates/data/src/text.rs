@@ -1,0 +1,224 @@
+//! Line-oriented raw files, parsed in parallel, with the place of everything that is wrong.
+use crate::{Error, Result};
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Something wrong in a line; the file and the line are added by [`parse_lines`].
+pub(crate) struct Bad {
+    /// Byte in the line where the bad field starts, from 1.
+    pub column: usize,
+    pub found: String,
+    pub expected: String,
+}
+
+/// The fields of one line, from left to right.
+pub(crate) struct Fields<'a> {
+    line: &'a [u8],
+    separator: &'static [u8],
+    /// Where the next field starts; none behind the last field.
+    next: Option<usize>,
+}
+
+impl<'a> Fields<'a> {
+    pub fn new(line: &'a [u8], separator: &'static [u8]) -> Fields<'a> {
+        Fields { line, separator, next: Some(0) }
+    }
+
+    /// The column of the next field.
+    pub fn column(&self) -> usize {
+        self.next.unwrap_or(self.line.len()) + 1
+    }
+
+    /// The next field; `what` describes it.
+    pub fn text(&mut self, what: &str) -> std::result::Result<&'a [u8], Bad> {
+        let Some(start) = self.next.filter(|s| *s < self.line.len() || *s > 0) else {
+            let found = if self.line.is_empty() { "an empty line" } else { "the end of the line" };
+            return Err(Bad { column: self.line.len() + 1, found: found.into(), expected: what.into() });
+        };
+        let rest = &self.line[start..];
+        Ok(match memchr::memmem::find(rest, self.separator) {
+            Some(end) => {
+                self.next = Some(start + end + self.separator.len());
+                &rest[..end]
+            }
+            None => {
+                self.next = None;
+                rest
+            }
+        })
+    }
+
+    /// The next field as a whole number between `min` and `max`.
+    pub fn number(&mut self, what: &str, min: u64, max: u64) -> std::result::Result<u64, Bad> {
+        // The fast path reads digits up to the separator in one go; whatever it does not understand is looked at
+        // again, field by field, for the message.
+        if let Some(start) = self.next {
+            let mut value = 0u64;
+            let mut at = start;
+            while at < self.line.len() && self.line[at].is_ascii_digit() {
+                value = value.wrapping_mul(10).wrapping_add(u64::from(self.line[at] - b'0'));
+                at += 1;
+            }
+            let digits = at - start;
+            let ends = at == self.line.len();
+            if (1..=18).contains(&digits)
+                && (ends || self.line[at..].starts_with(self.separator))
+                && (min..=max).contains(&value)
+            {
+                self.next = (!ends).then_some(at + self.separator.len());
+                return Ok(value);
+            }
+        }
+        let column = self.column();
+        let field = self.text(&format!("{what}, a whole number"))?;
+        let range = format!("{what}, a whole number from {min} to {max}");
+        Err(Bad { column, found: show(field), expected: range })
+    }
+
+    /// Fails where the line goes on.
+    pub fn end(&self, last: &str) -> std::result::Result<(), Bad> {
+        match self.next {
+            None => Ok(()),
+            Some(s) => Err(Bad {
+                column: s + 1,
+                found: format!("an extra field, {}", show(&self.line[s..])),
+                expected: format!("the end of the line after {last}"),
+            }),
+        }
+    }
+}
+
+/// A field as it is quoted in a message: Latin-1, not too long.
+pub(crate) fn show(field: &[u8]) -> String {
+    let text: String = field.iter().take(40).map(|b| *b as char).collect();
+    match field.len() {
+        0 => "an empty field".into(),
+        1..=40 => format!("{text:?}"),
+        _ => format!("{text:?}…"),
+    }
+}
+
+/// Latin-1 bytes as text: every byte is the character of the same number.
+pub(crate) fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| *b as char).collect()
+}
+
+/// Parses a file line by line. Line-aligned chunks are parsed side by side, each into an accumulator of its own;
+/// they come back in file order. Of several bad lines the first is reported. `row` describes a line.
+///
+/// The official files end in a line feed, and a file that was cut off often still ends in something that reads as
+/// a number; hence a last line without its line feed is an error, always.
+pub(crate) fn parse_lines<A: Default + Send>(
+    file: &Path,
+    bytes: &[u8],
+    row: &str,
+    parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
+) -> Result<Vec<A>> {
+    let bad = |line, column, found: &str, expected: String| {
+        Err(Error::Input { file: file.into(), line, column, found: found.into(), expected })
+    };
+    let line_of = |offset: usize| 1 + memchr::memchr_iter(b'\n', &bytes[..offset]).count();
+    let Some(last) = bytes.last() else {
+        return bad(1, 1, "an empty file", format!("lines {row}"));
+    };
+    let whole = if *last == b'\n' {
+        bytes.len()
+    } else {
+        memchr::memrchr(b'\n', bytes).map_or(0, |i| i + 1) // A bad line before the cut is reported first.
+    };
+    let chunks = line_chunks(&bytes[..whole], 1 << 20);
+    let parsed: Vec<std::result::Result<A, (usize, Bad)>> = chunks
+        .into_par_iter()
+        .map(|(start, end)| {
+            let mut acc = A::default();
+            let mut at = start;
+            for line_end in memchr::memchr_iter(b'\n', &bytes[start..end]).map(|i| start + i) {
+                let line = &bytes[at..line_end];
+                if let Err(bad) = parse(&mut acc, line) {
+                    return Err((at, carriage_return(line).unwrap_or(bad)));
+                }
+                at = line_end + 1;
+            }
+            Ok(acc)
+        })
+        .collect();
+    let mut out = Vec::with_capacity(parsed.len());
+    for p in parsed {
+        match p {
+            Ok(acc) => out.push(acc),
+            Err((offset, b)) => return bad(line_of(offset), b.column, &b.found, b.expected),
+        }
+    }
+    if whole < bytes.len() {
+        let line = line_of(whole);
+        let found = format!("the end of the file in the middle of line {line} (no line feed after it)");
+        return bad(
+            line,
+            bytes.len() - whole + 1,
+            &found,
+            format!("a whole line {row} ending in a line feed"),
+        );
+    }
+    Ok(out)
+}
+
+/// Files that went through another system have CR LF; every field but the last would still parse.
+fn carriage_return(line: &[u8]) -> Option<Bad> {
+    (line.last() == Some(&b'\r')).then(|| Bad {
+        column: line.len(),
+        found: "a carriage return".into(),
+        expected: "lines that end in a single line feed, as in the official file".into(),
+    })
+}
+
+/// Cuts `bytes`, which end in a line feed or are empty, into pieces of about `size` that do the same.
+fn line_chunks(bytes: &[u8], size: usize) -> Vec<(usize, usize)> {
+    let mut chunks = Vec::new();
+    let mut start = 0;
+    while start < bytes.len() {
+        let target = (start + size).min(bytes.len()) - 1;
+        let end = target + memchr::memchr(b'\n', &bytes[target..]).map_or(bytes.len() - target, |i| i + 1);
+        chunks.push((start, end));
+        start = end;
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_line_aligned_and_cover_everything() {
+        let text: Vec<u8> = (0..1000).flat_map(|i| format!("{i}\n").into_bytes()).collect();
+        for size in [1, 2, 7, 100, 10_000] {
+            let chunks = line_chunks(&text, size);
+            assert_eq!(chunks[0].0, 0);
+            assert_eq!(chunks.last().unwrap().1, text.len());
+            for w in chunks.windows(2) {
+                assert_eq!(w[0].1, w[1].0);
+            }
+            assert!(chunks.iter().all(|(_, e)| text[e - 1] == b'\n'));
+        }
+    }
+
+    #[test]
+    fn the_first_bad_line_is_reported_also_across_chunks() {
+        let mut text = "1\n".repeat(1 << 20).into_bytes(); // 2 MiB: at least two chunks
+        text[2 * 700_000] = b'x';
+        text[2 * 900_000] = b'y';
+        let err = parse_lines(Path::new("f"), &text, "N", |n: &mut u64, line| {
+            *n += Fields::new(line, b"::").number("N", 0, 9)?;
+            Ok(())
+        });
+        let message = err.unwrap_err().to_string();
+        assert_eq!(message, "f:700001:1: found \"x\", expected N, a whole number from 0 to 9");
+    }
+
+    #[test]
+    fn numbers() {
+        let ok = |s: &str| Fields::new(s.as_bytes(), b"::").number("N", 0, u64::MAX).is_ok();
+        assert!(ok("0") && ok("17") && ok("17::3"));
+        assert!(!ok("") && !ok("-1") && !ok("1.5") && !ok("1:2") && !ok("99999999999999999999") && !ok(" 1"));
+    }
+}

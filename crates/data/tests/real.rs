@@ -1,0 +1,113 @@
+//! The real files against their sheets; only where `SCENAREC_RAW` names a raw root that has them.
+use crate::common::shipped;
+use scenarec_data::movielens::{self, Layout};
+use scenarec_data::{Override, Provenance, RawFiles, Roots, prepare, split_statistics, statistics};
+use std::path::PathBuf;
+
+/// The raw folder, or none and a line that says so.
+fn raw(folder: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("SCENAREC_RAW").map(PathBuf::from);
+    let found = root.filter(|r| r.join(folder).is_dir());
+    if found.is_none() {
+        println!("skipped: no raw folder {folder} (set SCENAREC_RAW to the folder that holds it)");
+    }
+    found
+}
+
+fn histogram(ratings: &[u8]) -> [usize; 5] {
+    let mut h = [0; 5];
+    ratings.iter().for_each(|r| h[usize::from(*r) - 1] += 1);
+    h
+}
+
+/// Rows and items of each part.
+fn check(
+    dataset: &str,
+    root: PathBuf,
+    rows: usize,
+    users: usize,
+    items: usize,
+    parts: [usize; 5],
+    new: usize,
+) {
+    let cache = tempfile::tempdir().unwrap();
+    let roots = Roots { raw: root, cache: cache.path().into() };
+    let start = std::time::Instant::now();
+    let first = prepare(&shipped(dataset), &roots, &Override::default()).unwrap();
+    let parsed = start.elapsed();
+    let start = std::time::Instant::now();
+    let p = prepare(&shipped(dataset), &roots, &Override::default()).unwrap();
+    println!(
+        "{dataset}: parsed, cached and split in {parsed:.2?}, from the cache in {:.2?}",
+        start.elapsed()
+    );
+    assert!(first.dataset.columns == p.dataset.columns && first.splits == p.splits);
+    let s = statistics(&p.dataset);
+    assert_eq!((s.rows, s.users, s.items), (rows, Some(users), Some(items)));
+    let of_parts = split_statistics(&p.dataset, &p.splits);
+    assert_eq!(of_parts.iter().take(5).map(|(_, s)| s.rows).collect::<Vec<_>>(), parts);
+    for (name, s) in &of_parts[1..4] {
+        assert_eq!(s.items, Some(new), "{name}");
+    }
+    println!("{dataset}: {}, {:?}, {s:?}", p.dataset.provenance, p.dataset.note);
+    assert_ne!(p.dataset.provenance, Provenance::Simulated);
+    if dataset == "movielens-1m-half-cold" {
+        assert_eq!(p.dataset.provenance, Provenance::Partial);
+        assert_eq!(p.dataset.note, "ratings of users 1-2999 only");
+    }
+    let table = |name: &str| p.dataset.schema.table(name).unwrap().1.rows;
+    if dataset == "movielens-1m-cold" {
+        let names =
+            ["user_id", "gender", "age", "occupation", "zip_code", "item_id", "year", "title", "genres"];
+        assert_eq!(names.map(table), [6041, 2, 57, 21, 3439, 3953, 81, 4376, 19]);
+        assert_eq!(s.positive_rate[0], 575_281.0 / 1_000_209.0);
+    }
+}
+
+#[test]
+fn tables_1m() {
+    let Some(root) = raw("movielens-1m") else { return };
+    let raw = RawFiles::read(&root.join("movielens-1m"), &Layout::M1.files()).unwrap();
+    let start = std::time::Instant::now();
+    let t = movielens::parse(Layout::M1, &raw).unwrap();
+    let bytes: usize = Layout::M1.files().iter().map(|f| raw.file(f).bytes.len()).sum();
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "parsed {:.1} MB in {:.1} ms: {:.0} MB/s",
+        bytes as f64 / 1e6,
+        seconds * 1e3,
+        bytes as f64 / 1e6 / seconds
+    );
+    assert_eq!(t.ratings.rows(), 1_000_209);
+    assert_eq!(histogram(&t.ratings.rating), [56_174, 107_557, 261_197, 348_971, 226_310]);
+    assert_eq!(t.users.id.len(), 6040);
+    assert_eq!(t.users.gender.iter().filter(|g| **g == 0).count(), 1709);
+    let ages = movielens::AGE_GROUPS.map(|a| t.users.age.iter().filter(|x| **x == a).count());
+    assert_eq!(ages, [222, 1103, 2096, 1193, 550, 496, 380]);
+    assert_eq!(t.users.zip.iter().filter(|z| z.len() != 5).count(), 81);
+    assert_eq!(t.movies.id.len(), 3883);
+    assert!(t.movies.title[72].contains('\u{e9}'), "line 73 holds the first letter beyond ASCII");
+    let genres: std::collections::BTreeSet<u8> = t.movies.genres.iter().flatten().copied().collect();
+    assert_eq!(genres.len(), 18);
+}
+
+#[test]
+fn cold_1m() {
+    let Some(root) = raw("movielens-1m") else { return };
+    let parts = [854_530, 19_440, 19_440, 19_440, 58_409];
+    check("movielens-1m-cold", root, 1_000_209, 6040, 3706, parts, 972);
+}
+
+#[test]
+fn cold_1m_half() {
+    let Some(root) = raw("movielens-1m-half") else { return };
+    let parts = [324_415, 21_740, 21_740, 21_740, 61_105];
+    check("movielens-1m-half-cold", root, 487_650, 2999, 3615, parts, 1087);
+}
+
+#[test]
+fn cold_100k() {
+    let Some(root) = raw("movielens-100k") else { return };
+    let parts = [83_215, 2_195, 2_195, 2_195, 6_746];
+    check("movielens-100k-cold", root, 100_000, 943, 1682, parts, 439);
+}

@@ -1,0 +1,4 @@
+//! Diffusion in embedding space: schedules, denoisers, samplers, and the methods made of them.
+pub mod csdm;
+
+pub use csdm::{Csdm, CsdmConfig, CsdmDraws};

@@ -1,0 +1,4 @@
+//! The command line for all tables.
+fn main() -> std::process::ExitCode {
+    scenarec_experiments::cli::main(None)
+}

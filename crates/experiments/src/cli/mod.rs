@@ -1,0 +1,153 @@
+//! The command line that `scenarec` and the papers' own binaries share.
+mod data;
+mod gc;
+mod select;
+mod tables;
+
+use crate::{engine, parity, roots::Roots};
+use anyhow::Result;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+/// Reproduces papers on cold-start and multi-scenario click-through-rate prediction, table by table.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    /// The project's folder, with `configs/`; found from the current folder upwards where it is not given.
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Folders that may lie elsewhere.
+#[derive(Clone, Debug, Default, Args)]
+struct Folders {
+    /// Raw data; default: data/raw of the project.
+    #[arg(long, value_name = "DIR")]
+    raw: Option<PathBuf>,
+    /// Finished runs; default: runs of the project.
+    #[arg(long, value_name = "DIR")]
+    runs: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Tables and figures, and how many of their runs exist.
+    List {
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// A table's runs with every setting resolved.
+    Show(select::TableArgs),
+    /// A table's runs and shared stages: which exist, and how long the rest takes.
+    Plan(select::TableArgs),
+    /// Run what is missing of a table, and show it.
+    Run(tables::RunArgs),
+    /// Show a table from the runs that exist.
+    Report(tables::ReportArgs),
+    /// Datasets.
+    #[command(subcommand)]
+    Data(data::DataCommand),
+    /// Logits, loss and gradients of a model for given weights and inputs.
+    Parity(parity::ParityArgs),
+    /// Check this machine and this checkout.
+    Doctor {
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// Remove runs and stages of older code or data, and what killed processes left. Shows what it would do.
+    Gc {
+        /// Do it.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// A completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Execute one job of a plan; `run` starts these.
+    #[command(hide = true)]
+    Worker {
+        /// The order, as `run` writes it.
+        order: PathBuf,
+        /// End when this process ends, which started this one.
+        #[arg(long)]
+        parent: Option<u32>,
+        #[command(flatten)]
+        folders: Folders,
+    },
+}
+
+/// Runs the command line. `paper` restricts it to one paper's tables.
+pub fn main(paper: Option<&str>) -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli, paper) {
+        Ok(code) => code,
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `list | head`: nobody reads on, which is no error.
+fn is_broken_pipe(e: &anyhow::Error) -> bool {
+    let io = e.chain().filter_map(|c| c.downcast_ref::<std::io::Error>());
+    io.into_iter().any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
+    let root = cli.root.as_deref();
+    let roots = |f: &Folders| Roots::find(root, f.raw.as_deref(), f.runs.as_deref());
+    match cli.command {
+        Command::List { folders } => tables::list(&roots(&folders)?, paper)?,
+        Command::Show(args) => tables::show(&roots(&args.folders)?, paper, &args)?,
+        Command::Plan(args) => tables::plan(&roots(&args.folders)?, paper, &args)?,
+        Command::Run(args) => return tables::run(&roots(&args.table.folders)?, paper, &args),
+        Command::Report(args) => tables::report(&roots(&args.table.folders)?, paper, &args)?,
+        Command::Data(command) => data::execute(root, &command)?,
+        Command::Parity(args) => parity::run(&args)?,
+        Command::Doctor { folders } => return crate::doctor::run(&roots(&folders)?),
+        Command::Gc { yes, folders } => gc::run(&roots(&folders)?, yes)?,
+        Command::Completions { shell } => {
+            let name = paper.unwrap_or("scenarec");
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), name, &mut script);
+            std::io::stdout().write_all(&script)?;
+        }
+        Command::Worker { order, parent, folders } => {
+            // The parent shows the error, which the worker tells on its standard output.
+            return Ok(match engine::work(&order, parent, &roots(&folders)?) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(e) => {
+                    eprintln!("error: {e:#}");
+                    ExitCode::FAILURE
+                }
+            });
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints, and tells the caller where nobody reads on.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

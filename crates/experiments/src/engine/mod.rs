@@ -1,0 +1,13 @@
+//! Executes what is missing of a plan, each job in a process of its own.
+mod display;
+mod environment;
+mod interrupt;
+mod messages;
+mod pool;
+mod worker;
+
+pub(crate) use display::clock;
+pub use environment::{Environment, cpu_model, libtorch_version};
+pub use interrupt::interrupted;
+pub use pool::{Options, Outcome, execute};
+pub use worker::{Order, work};

@@ -1,0 +1,189 @@
+//! The process that executes one job.
+use super::{
+    environment::Environment,
+    messages::{Message, Teller},
+};
+use crate::{
+    id,
+    job::{Job, JobContext},
+    recipes::RECIPES,
+    roots::Roots,
+    store::Store,
+};
+use anyhow::{Context, Result};
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use scenarec_train::{Measure, Recorder};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::Write,
+    path::Path,
+    time::Instant,
+};
+
+/// What a worker is told to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// The job's id, as the process that gives the order computed it.
+    pub id: String,
+    /// The job.
+    pub job: Job,
+    /// Name and id of the stages it needs.
+    pub inputs: BTreeMap<String, String>,
+}
+
+/// Executes the order in `file`. Errors are told on the standard output too, for the process that shows them.
+pub fn work(file: &Path, parent: Option<u32>, roots: &Roots) -> Result<()> {
+    let done = die_with(parent).and_then(|()| execute(file, roots));
+    if let Err(e) = &done {
+        Message::Error(format!("{e:#}")).send();
+    }
+    done
+}
+
+/// The kernel ends this process when the one that started it ends, however that ends.
+fn die_with(parent: Option<u32>) -> Result<()> {
+    let Some(parent) = parent else { return Ok(()) };
+    set_parent_process_death_signal(Some(Signal::KILL)).context("cannot tie this process to its parent")?;
+    let now = getppid().map(|p| p.as_raw_nonzero().get() as u32);
+    anyhow::ensure!(now == Some(parent), "the process that started this one is gone");
+    Ok(())
+}
+
+fn execute(file: &Path, roots: &Roots) -> Result<()> {
+    let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let order: Order =
+        serde_json::from_slice(&text).with_context(|| format!("{} is no order", file.display()))?;
+    let job = &order.job;
+    let id = id::of(job)?;
+    anyhow::ensure!(
+        id == order.id,
+        "this program would file the job under {id}, the one that planned it under {}: it has been built anew in \
+         between; start again",
+        order.id
+    );
+    let store = Store::open(&roots.runs, &roots.committed())?;
+    let is_stage = job.stage.is_some();
+    let _lock = store.lock(&id, || Message::Waiting.send())?;
+    if store.find(&id, is_stage).is_some() {
+        return Ok(());
+    }
+    let log = store.log(&id);
+    log_to(&log)?;
+
+    let recipe = RECIPES.iter().find(|r| r.name == job.recipe).context("unknown recipe")?;
+    let mut inputs = BTreeMap::new();
+    for (name, stage) in &order.inputs {
+        let folder =
+            store.find(stage, true).with_context(|| format!("stage {name} ({stage}) does not exist"))?;
+        inputs.insert(name.clone(), folder);
+    }
+    let tmp = tempfile::Builder::new()
+        .prefix(&format!(".tmp-{id}-"))
+        .tempdir_in(store.runs())
+        .with_context(|| format!("cannot write to {}", store.runs().display()))?;
+    let out = tmp.path();
+    let mut environment = Environment::at_start(job, &roots.project)?;
+    let measures = out.join("measures.jsonl");
+    let common = common(job, roots)?;
+    let recorder = Recorder::create(&measures, common.clone())?;
+    let teller = Teller::new();
+    let start = Instant::now();
+    tracing::info!("{}", crate::plan::what(job));
+    let context =
+        JobContext { out: out.into(), inputs, roots: roots.data.clone(), recorder, progress: &teller };
+    (recipe.execute)(job, context)?;
+
+    append_totals(&measures, &common, start.elapsed().as_secs_f64())?;
+    environment.end();
+    write_json(&out.join("job.json"), &id::job_json(job)?)?;
+    write_json(&out.join("environment.json"), &serde_json::to_value(&environment)?)?;
+    fs::copy(&log, out.join("log.txt")).context("cannot copy the log")?;
+    sync(out)?;
+    let place = store.folder(&id, is_stage);
+    let tmp = tmp.keep();
+    fs::rename(&tmp, &place)
+        .with_context(|| format!("cannot rename {} to {}", tmp.display(), place.display()))?;
+    sync_folder(place.parent().context("a run has a parent folder")?)
+}
+
+/// The fields of a measure that are the same for the whole job.
+fn common(job: &Job, roots: &Roots) -> Result<Measure> {
+    let name = |v: &serde_yaml::Value| v.get("name").and_then(|n| n.as_str()).unwrap_or_default().to_string();
+    let data = scenarec_data::identify(&job.dataset.config, &roots.data, &job.dataset.quick)?;
+    anyhow::ensure!(
+        data.fingerprint == job.dataset.fingerprint,
+        "the data of {} has changed since the run was planned: start again",
+        job.dataset.config.dataset
+    );
+    let provenance = serde_json::to_value(data.provenance)?;
+    Ok(Measure {
+        dataset: job.dataset.config.dataset.clone(),
+        provenance: provenance.as_str().unwrap_or_default().to_string(),
+        model: name(&job.model),
+        method: name(&job.method),
+        seed: job.seed,
+        ..Measure::default()
+    })
+}
+
+/// Standard error goes to the log: our own lines, libtorch's warnings and panics.
+fn log_to(path: &Path) -> Result<()> {
+    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    rustix::stdio::dup2_stderr(&file).context("cannot redirect the standard error")?;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SCENAREC_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // A subscriber may be there already where a test calls this.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .try_init();
+    Ok(())
+}
+
+/// Time and memory of the whole job, in the same file as its other numbers.
+fn append_totals(path: &Path, common: &Measure, seconds: f64) -> Result<()> {
+    let mut file = OpenOptions::new().append(true).open(path).context("the job has removed its measures")?;
+    let totals = [("wall_seconds", Some(seconds)), ("peak_rss_bytes", peak_rss())];
+    for (metric, value) in totals.into_iter().filter_map(|(m, v)| Some((m, v?))) {
+        let m = Measure { stage: "total".into(), metric: metric.into(), value, ..common.clone() };
+        writeln!(file, "{}", serde_json::to_string(&m)?).context("cannot write measures")?;
+    }
+    Ok(())
+}
+
+/// The largest memory this process had.
+fn peak_rss() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1024.0)
+}
+
+fn write_json(path: &Path, value: &serde_json::Value) -> Result<()> {
+    fs::write(path, serde_json::to_vec_pretty(value)?)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Everything in a folder is on the disk when this returns.
+fn sync(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sync(&path)?;
+        } else {
+            File::open(&path)
+                .and_then(|f| f.sync_all())
+                .with_context(|| format!("cannot write {} to the disk", path.display()))?;
+        }
+    }
+    sync_folder(folder)
+}
+
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|f| f.sync_all())
+        .with_context(|| format!("cannot write {} to the disk", folder.display()))
+}

@@ -1,0 +1,84 @@
+//! A run's id: a hash of everything its result depends on.
+use crate::{job::Job, methods::METHODS};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Digits of an id.
+pub const DIGITS: usize = 16;
+
+/// Hash of the sources of one crate (`recipes` for this crate's recipes), taken when this program was built.
+pub fn source_hash(name: &str) -> Result<&'static str> {
+    Ok(match name {
+        "data" => env!("SCENAREC_SOURCE_DATA"),
+        "train" => env!("SCENAREC_SOURCE_TRAIN"),
+        "backbones" => env!("SCENAREC_SOURCE_BACKBONES"),
+        "baselines" => env!("SCENAREC_SOURCE_BASELINES"),
+        "contrastive" => env!("SCENAREC_SOURCE_CONTRASTIVE"),
+        "diffusion" => env!("SCENAREC_SOURCE_DIFFUSION"),
+        "recipes" => env!("SCENAREC_SOURCE_RECIPES"),
+        other => anyhow::bail!("there is no crate {other:?} whose sources could be hashed"),
+    })
+}
+
+/// The crates whose code a job runs, with the hashes of their sources.
+pub fn sources(job: &Job) -> Result<BTreeMap<String, String>> {
+    let mut crates = vec!["data", "train", "backbones", "recipes"];
+    if let Some(name) = job.method.get("name").and_then(|n| n.as_str()) {
+        let method = METHODS.iter().find(|m| m.name == name);
+        crates.extend(method.with_context(|| format!("unknown method {name:?}"))?.crates);
+    }
+    crates.iter().map(|c| Ok((c.to_string(), source_hash(c)?.to_string()))).collect()
+}
+
+/// The job's id: 16 hexadecimal digits.
+pub fn of(job: &Job) -> Result<String> {
+    with_sources(job, &sources(job)?)
+}
+
+/// The id of a job whose code has the given hashes.
+pub fn with_sources(job: &Job, sources: &BTreeMap<String, String>) -> Result<String> {
+    let whole = serde_json::json!({ "job": job_json(job)?, "sources": sources });
+    Ok(short_hash(&canonical(&whole)))
+}
+
+/// Hash of the settings alone, without data and code: runs that agree here answer the same question.
+pub fn question(job: &Job) -> Result<String> {
+    let mut job = job.clone();
+    job.dataset.fingerprint = String::new();
+    Ok(short_hash(&canonical(&job_json(&job)?)))
+}
+
+/// The job as JSON.
+pub fn job_json(job: &Job) -> Result<Value> {
+    serde_json::to_value(job).context("a job cannot be written as JSON")
+}
+
+fn short_hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..DIGITS].to_string()
+}
+
+/// JSON with sorted keys and no blanks.
+pub fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.iter().collect();
+            let inner: Vec<_> =
+                sorted.iter().map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v))).collect();
+            format!("{{{}}}", inner.join(","))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_json_sorts_keys_everywhere() {
+        let v = serde_json::json!({ "b": [ { "d": 1e-3, "c": "x\"" } ], "a": null });
+        assert_eq!(canonical(&v), r#"{"a":null,"b":[{"c":"x\"","d":0.001}]}"#);
+    }
+}

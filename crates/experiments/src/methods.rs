@@ -1,0 +1,75 @@
+//! The methods of all crates, by name.
+use anyhow::{Result, bail};
+use scenarec_baselines::CvarConfig;
+use scenarec_data::Schema;
+use scenarec_diffusion::CsdmConfig;
+use scenarec_train::{Build, ColdItemMethod, cold::Plain};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_yaml::Value;
+
+/// A method's entry in the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct MethodEntry {
+    /// Its name in configurations.
+    pub name: &'static str,
+    /// Crates whose sources the method's numbers depend on, besides those every run uses.
+    pub crates: &'static [&'static str],
+    /// Checks a configuration and fills in every default.
+    pub resolve: fn(Value) -> Result<Value>,
+    /// The method for a net whose embeddings have the given width.
+    pub build: fn(&Schema, Value, usize, Build) -> Result<Box<dyn ColdItemMethod>>,
+}
+
+/// All methods.
+pub const METHODS: &[MethodEntry] = &[
+    MethodEntry {
+        name: "none",
+        crates: &[],
+        resolve: resolve::<PlainConfig>,
+        build: |_, _, _, _| Ok(Box::new(Plain)),
+    },
+    MethodEntry {
+        name: "cvar",
+        crates: &["baselines"],
+        resolve: resolve::<CvarConfig>,
+        build: |schema, value, dim, build| {
+            Ok(Box::new(serde_yaml::from_value::<CvarConfig>(value)?.method(schema, dim, build)?))
+        },
+    },
+    MethodEntry {
+        name: "csdm",
+        crates: &["diffusion"],
+        resolve: resolve::<CsdmConfig>,
+        build: |schema, value, dim, build| {
+            Ok(Box::new(serde_yaml::from_value::<CsdmConfig>(value)?.method(schema, dim, build)?))
+        },
+    },
+];
+
+/// The backbone as it is has nothing to set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainConfig {
+    name: String,
+}
+
+fn resolve<T: DeserializeOwned + Serialize>(value: Value) -> Result<Value> {
+    Ok(serde_yaml::to_value(serde_yaml::from_value::<T>(value)?)?)
+}
+
+/// The method called `name`.
+pub fn method(name: &str) -> Result<&'static MethodEntry> {
+    match METHODS.iter().find(|m| m.name == name) {
+        Some(entry) => Ok(entry),
+        None => {
+            let known: Vec<_> = METHODS.iter().map(|m| m.name).collect();
+            bail!("unknown method {name:?}; known are {}", known.join(", "))
+        }
+    }
+}
+
+/// Builds the method a resolved configuration describes; its `name` chooses it.
+pub fn build(schema: &Schema, config: &Value, dim: usize, build: Build) -> Result<Box<dyn ColdItemMethod>> {
+    let name = config.get("name").and_then(Value::as_str).unwrap_or_default();
+    (method(name)?.build)(schema, config.clone(), dim, build)
+}

@@ -1,0 +1,22 @@
+//! Recipes: functions that train and evaluate, readable on a screen or two, and what the planner must know of them.
+use crate::job::{Job, JobContext};
+use anyhow::Result;
+use serde_yaml::Value;
+
+/// A recipe's entry in the registry.
+pub struct Recipe {
+    /// Its name in table specs.
+    pub name: &'static str,
+    /// Checks the recipe's own sections of a table's `run:` (all keys but `recipe`, `model`, `method`) and returns
+    /// them with every default filled in.
+    pub resolve: fn(Value) -> Result<Value>,
+    /// The shared stages a run needs, in order; their ids are computed like a run's.
+    pub stages: fn(&Job) -> Result<Vec<Job>>,
+    /// Executes a stage (`job.stage` is set) or a run.
+    pub execute: fn(&Job, JobContext) -> Result<()>,
+}
+
+mod cold_item;
+
+/// All recipes.
+pub const RECIPES: &[Recipe] = &[cold_item::RECIPE];

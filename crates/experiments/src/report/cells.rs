@@ -1,0 +1,236 @@
+//! Cells of a table, filled from the measures of its runs.
+use crate::{
+    id,
+    plan::{Plan, PlannedCell},
+    spec::{RECORDED, TableSpec},
+    store::Store,
+};
+use anyhow::{Result, bail};
+use scenarec_train::{Measure, metrics::statistics};
+use std::collections::BTreeMap;
+
+/// Numbers of one cell and metric.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Value {
+    /// By seed.
+    pub by_seed: BTreeMap<u64, f64>,
+    /// What the paper prints.
+    pub paper: Option<f64>,
+}
+
+impl Value {
+    /// The mean over seeds.
+    pub fn mean(&self) -> Option<f64> {
+        (!self.by_seed.is_empty()).then(|| self.by_seed.values().sum::<f64>() / self.by_seed.len() as f64)
+    }
+
+    /// The sample deviation over seeds, where there are at least two.
+    pub fn deviation(&self) -> Option<f64> {
+        let values: Vec<f64> = self.by_seed.values().copied().collect();
+        statistics::deviation(&values)
+    }
+
+    /// Ours less the paper's.
+    pub fn difference(&self) -> Option<f64> {
+        Some(self.mean()? - self.paper?)
+    }
+}
+
+/// Whether a cell is there, and if not, why.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Status {
+    /// All seeds are.
+    Done,
+    /// Some seeds are.
+    Part {
+        /// Seeds that are there.
+        have: usize,
+        /// Seeds of the table.
+        want: usize,
+    },
+    /// It cannot be computed yet, with the reason.
+    NotYet(String),
+    /// Nobody ran it.
+    NotRun,
+    /// Its runs failed, with the error of one of them.
+    Failed(String),
+}
+
+/// A cell: one value of every dimension.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Dimension -> value.
+    pub coordinates: BTreeMap<String, String>,
+    /// Whether it is there.
+    pub status: Status,
+    /// `real`, `partial`, `approximated`, `simulated`; empty where there is no number.
+    pub provenance: String,
+    /// Whether its numbers come from older code or data.
+    pub stale: bool,
+    /// Metric -> numbers.
+    pub values: BTreeMap<String, Value>,
+}
+
+impl Cell {
+    /// The mean of a metric over seeds.
+    pub fn mean(&self, metric: &str) -> Option<f64> {
+        self.values.get(metric)?.mean()
+    }
+
+    /// Whether the other cell differs in `dimension` at most.
+    pub fn agrees_but_for(&self, other: &Cell, dimension: &str) -> bool {
+        self.coordinates.iter().all(|(d, v)| d == dimension || other.coordinates.get(d) == Some(v))
+    }
+}
+
+/// Fills every cell of the plan.
+pub fn collect(spec: &TableSpec, plan: &Plan, store: &Store, stale: bool) -> Result<Vec<Cell>> {
+    let older = if stale { older_runs(plan, store)? } else { BTreeMap::new() };
+    let mut cells = Vec::new();
+    for planned in &plan.cells {
+        let mut is_stale = false;
+        let mut runs = BTreeMap::new();
+        for (seed, id) in &planned.runs {
+            let folder = store.find(id, false).or_else(|| {
+                is_stale |= older.contains_key(id);
+                older.get(id).cloned()
+            });
+            if let Some(folder) = folder {
+                runs.insert(*seed, store.measures(&folder)?);
+            }
+        }
+        let status = status(planned, runs.len(), store);
+        for recorded in recorded(spec) {
+            let mut cell = Cell {
+                coordinates: planned.combination.coordinates.clone(),
+                status: status.clone(),
+                provenance: String::new(),
+                stale: is_stale,
+                values: BTreeMap::new(),
+            };
+            cell.coordinates.extend(recorded);
+            fill(&mut cell, spec, &runs)?;
+            cells.push(cell);
+        }
+    }
+    super::compare::add_rela_impr(spec, &mut cells);
+    add_paper(spec, &mut cells);
+    Ok(cells)
+}
+
+/// Finished runs of older code or data that answer the same question as a missing run of the plan.
+fn older_runs(plan: &Plan, store: &Store) -> Result<BTreeMap<String, std::path::PathBuf>> {
+    let mut by_question = BTreeMap::new();
+    for f in store.finished(false)? {
+        by_question.insert(id::question(&f.job)?, f.folder);
+    }
+    let mut older = BTreeMap::new();
+    for node in plan.nodes.values().filter(|n| !n.is_stage() && !n.finished) {
+        if let Some(folder) = by_question.get(&id::question(&node.job)?) {
+            older.insert(node.id.clone(), folder.clone());
+        }
+    }
+    Ok(older)
+}
+
+fn status(planned: &PlannedCell, have: usize, store: &Store) -> Status {
+    let want = planned.runs.len();
+    if let Some(reason) = &planned.combination.not_yet {
+        Status::NotYet(reason.clone())
+    } else if have == want {
+        Status::Done
+    } else if let Some(f) = planned.runs.iter().find_map(|(_, id)| store.failure(id)) {
+        Status::Failed(f.message)
+    } else if have > 0 {
+        Status::Part { have, want }
+    } else {
+        Status::NotRun
+    }
+}
+
+/// The product of the recorded dimensions' values.
+fn recorded(spec: &TableSpec) -> Vec<BTreeMap<String, String>> {
+    let mut all = vec![BTreeMap::new()];
+    for (dimension, labels) in &spec.layout.labels {
+        let extend = |b: &BTreeMap<String, String>| {
+            let b = b.clone();
+            labels.keys().map(move |v| {
+                let mut c = b.clone();
+                c.insert(dimension.clone(), v.clone());
+                c
+            })
+        };
+        all = all.iter().flat_map(extend).collect();
+    }
+    all
+}
+
+/// Takes the cell's numbers from its runs' measures.
+fn fill(cell: &mut Cell, spec: &TableSpec, runs: &BTreeMap<u64, Vec<Measure>>) -> Result<()> {
+    let mut metrics: Vec<&str> =
+        spec.layout.cells.iter().map(String::as_str).filter(|m| *m != "rela_impr").collect();
+    if metrics.contains(&"auc") && !metrics.contains(&"expected_auc") {
+        metrics.push("expected_auc");
+    }
+    for (seed, measures) in runs {
+        for metric in &metrics {
+            let mut fitting = measures.iter().filter(|m| m.metric == *metric && fits(m, cell, spec));
+            let Some(measure) = fitting.next() else { continue };
+            if fitting.next().is_some() {
+                bail!(
+                    "{}: several measures of {metric} fit the cell {:?} (seed {seed}): say which under layout.where",
+                    spec.source.file(),
+                    cell.coordinates
+                );
+            }
+            cell.provenance = measure.provenance.clone();
+            cell.values.entry(metric.to_string()).or_default().by_seed.insert(*seed, measure.value);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a measure belongs to the cell: in each recorded dimension it has the cell's value or the layout's.
+fn fits(measure: &Measure, cell: &Cell, spec: &TableSpec) -> bool {
+    RECORDED.iter().all(|dimension| {
+        let has = match *dimension {
+            "phase" => &measure.phase,
+            "scenario" => &measure.scenario,
+            "task" => &measure.task,
+            _ => &measure.stage,
+        };
+        let wanted = cell.coordinates.get(*dimension).or_else(|| spec.layout.filter.get(*dimension));
+        wanted.is_none_or(|w| w == has)
+    })
+}
+
+/// Sets the paper's numbers beside ours.
+fn add_paper(spec: &TableSpec, cells: &mut [Cell]) {
+    let Some(reported) = &spec.reported else { return };
+    for cell in cells {
+        for metric in &spec.layout.cells {
+            if let Some(v) = reported.value(spec, &cell.coordinates, metric) {
+                cell.values.entry(metric.clone()).or_default().paper = Some(v);
+            }
+        }
+    }
+}
+
+/// "61 of 84 cells computed; not yet (the loader is not written): 23; …"
+pub(super) fn coverage(cells: &[Cell]) -> Vec<String> {
+    let done = cells.iter().filter(|c| c.status == Status::Done).count();
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for c in cells {
+        let reason = match &c.status {
+            Status::Done => continue,
+            Status::Part { have, want } => format!("{have} of {want} seeds"),
+            Status::NotYet(reason) => format!("not yet: {reason}"),
+            Status::NotRun => "not run".into(),
+            Status::Failed(message) => format!("failed: {message}"),
+        };
+        *reasons.entry(reason).or_default() += 1;
+    }
+    let mut lines = vec![format!("cells: {done} of {} computed", cells.len())];
+    lines.extend(reasons.into_iter().map(|(reason, n)| format!("  {n} {reason}")));
+    lines
+}

@@ -1,0 +1,146 @@
+//! Measures -> tables: ours, the paper's, the difference, and what they are worth.
+mod cells;
+mod compare;
+mod csv;
+mod markdown;
+mod text;
+mod view;
+
+pub use cells::{Cell, Status, Value, collect};
+pub use compare::{Significance, Verdict, significance, verdict};
+
+use crate::{
+    plan::Plan,
+    spec::{Selection, TableSpec},
+    store::Store,
+};
+use anyhow::Result;
+use std::collections::BTreeMap;
+
+/// Everything that is shown of a table.
+pub struct Report<'a> {
+    /// The table.
+    pub spec: &'a TableSpec,
+    /// What of it was selected.
+    pub selection: &'a Selection,
+    /// Its cells, in the order of the grid and of the recorded dimensions.
+    pub cells: Vec<Cell>,
+    /// The best method against the second best, group by group.
+    pub significance: Vec<Significance>,
+    /// How near it is to the paper.
+    pub verdict: Verdict,
+    /// Seconds and largest memory of all its runs and stages.
+    pub totals: Totals,
+    /// What a reader must know about the data: dataset -> note.
+    pub notes: BTreeMap<String, String>,
+}
+
+/// What it took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Runs and stages that are finished.
+    pub finished: usize,
+    /// Sum of their seconds.
+    pub seconds: f64,
+    /// The largest memory of any of them, in bytes.
+    pub peak_rss: f64,
+}
+
+/// Output formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For a terminal, 100 columns wide.
+    Text,
+    /// GitHub's Markdown.
+    Markdown,
+    /// A line per cell and metric, at full precision.
+    Csv,
+}
+
+impl<'a> Report<'a> {
+    /// Reads the measures of every run of the plan. With `stale`, runs of older code or data stand in for missing ones.
+    pub fn new(
+        spec: &'a TableSpec,
+        selection: &'a Selection,
+        plan: &Plan,
+        store: &Store,
+        notes: BTreeMap<String, String>,
+        stale: bool,
+    ) -> Result<Self> {
+        let cells = collect(spec, plan, store, stale)?;
+        let significance = significance(spec, &cells);
+        let verdict = verdict(spec, &cells);
+        Ok(Self { spec, selection, significance, verdict, totals: Totals::new(plan, store)?, cells, notes })
+    }
+
+    /// The report in a format.
+    pub fn render(&self, format: Format) -> Result<String> {
+        match format {
+            Format::Text => Ok(text::render(self)),
+            Format::Markdown => Ok(markdown::render(self)),
+            Format::Csv => csv::render(self),
+        }
+    }
+
+    /// "csdm-table1-released-quick": the name of the report's files.
+    pub fn file_stem(&self) -> String {
+        let mut stem = self.spec.name.clone();
+        if self.selection.profile != "paper" {
+            stem += &format!("-{}", self.selection.profile);
+        }
+        if self.selection.quick {
+            stem += "-quick";
+        }
+        stem
+    }
+
+    /// Lines below the title: profile, provenance.
+    fn headings(&self) -> Vec<String> {
+        let mut lines = vec![format!("profile {}, device {}", self.selection.profile, self.selection.device)];
+        if self.selection.quick {
+            lines.insert(0, "quick, simulated: these numbers say nothing about the paper".into());
+        }
+        for (dataset, note) in &self.notes {
+            lines.push(format!("{}: {note}", self.spec.label("dataset", dataset)));
+        }
+        if self.cells.iter().any(|c| c.stale) {
+            lines.push("numbers marked (stale) come from older code or data".into());
+        }
+        lines
+    }
+
+    /// Lines below the tables.
+    fn closing(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.significance.iter().map(|s| s.line(self.spec)).collect();
+        lines.extend(self.verdict.lines());
+        lines.extend(cells::coverage(&self.cells));
+        let t = self.totals;
+        if t.finished > 0 {
+            lines.push(format!(
+                "{} runs and stages, {} of computing, at most {:.2} GiB of memory each",
+                t.finished,
+                crate::engine::clock(t.seconds),
+                t.peak_rss / (1u64 << 30) as f64
+            ));
+        }
+        lines
+    }
+}
+
+impl Totals {
+    fn new(plan: &Plan, store: &Store) -> Result<Self> {
+        let mut totals = Self::default();
+        for node in plan.nodes.values() {
+            let Some(folder) = store.find(&node.id, node.is_stage()) else { continue };
+            totals.finished += 1;
+            for m in store.measures(&folder)? {
+                match m.metric.as_str() {
+                    "wall_seconds" => totals.seconds += m.value,
+                    "peak_rss_bytes" => totals.peak_rss = totals.peak_rss.max(m.value),
+                    _ => {}
+                }
+            }
+        }
+        Ok(totals)
+    }
+}

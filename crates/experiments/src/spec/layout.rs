@@ -1,0 +1,167 @@
+//! How a table's cells are laid out.
+use super::source::Source;
+use anyhow::Result;
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+/// Dimensions that runs record with their measures; a run has cells for several of their values.
+pub const RECORDED: [&str; 4] = ["phase", "scenario", "task", "stage"];
+
+/// As written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLayout {
+    rows: Vec<String>,
+    columns: Vec<String>,
+    cells: Vec<String>,
+    baseline: Option<IndexMap<String, serde_yaml::Value>>,
+    #[serde(default)]
+    labels: IndexMap<String, IndexMap<String, String>>,
+    #[serde(default, rename = "where")]
+    filter: IndexMap<String, String>,
+}
+
+/// What RelaImpr is relative to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Baseline {
+    /// The entry `name` of `dimension`.
+    Entry {
+        /// The dimension that is compared.
+        dimension: String,
+        /// The entry.
+        name: String,
+    },
+    /// The best of the dimension's entries but the exceptions, cell by cell.
+    BestOf {
+        /// The dimension that is compared.
+        dimension: String,
+        /// Entries that do not count.
+        except: Vec<String>,
+    },
+}
+
+impl Baseline {
+    /// The dimension that is compared.
+    pub fn dimension(&self) -> &str {
+        match self {
+            Baseline::Entry { dimension, .. } | Baseline::BestOf { dimension, .. } => dimension,
+        }
+    }
+}
+
+/// A checked layout.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Dimensions of the lines: the last one labels them, the others head groups of lines.
+    pub rows: Vec<String>,
+    /// Dimensions of the columns.
+    pub columns: Vec<String>,
+    /// Metrics shown, the main one first.
+    pub cells: Vec<String>,
+    /// What RelaImpr is relative to.
+    pub baseline: Option<Baseline>,
+    /// Recorded dimensions: their values in order, with the paper's names.
+    pub labels: IndexMap<String, IndexMap<String, String>>,
+    /// Values that measures must have to count.
+    pub filter: IndexMap<String, String>,
+}
+
+impl RawLayout {
+    /// Checks names against the grid: `(dimension, its entries)`.
+    pub(super) fn check(self, source: &Source, grid: &IndexMap<String, Vec<String>>) -> Result<Layout> {
+        let path =
+            |keys: &[&str]| -> Vec<String> { ["layout"].iter().chain(keys).map(|s| s.to_string()).collect() };
+        for (i, name) in self.labels.keys().chain(self.filter.keys()).enumerate() {
+            let section = if i < self.labels.len() { "labels" } else { "where" };
+            if !RECORDED.contains(&name.as_str()) {
+                let message = super::unknown_name("recorded dimension", name, RECORDED);
+                return Err(source.error_at_key(&path(&[section, name]), message));
+            }
+        }
+        let known: Vec<&str> = grid.keys().chain(self.labels.keys()).map(String::as_str).collect();
+        for (section, names) in [("rows", &self.rows), ("columns", &self.columns)] {
+            for (i, name) in names.iter().enumerate() {
+                if !known.contains(&name.as_str()) {
+                    let message = super::unknown_name("dimension", name, known.iter().copied());
+                    return Err(source.error_at(&path(&[section, &i.to_string()]), message));
+                }
+            }
+        }
+        if self.rows.is_empty() {
+            return Err(source.error_at(&path(&["rows"]), "a table needs at least one dimension of rows"));
+        }
+        if self.cells.is_empty() {
+            return Err(source.error_at(&path(&["cells"]), "a table needs at least one metric"));
+        }
+        let placed = |n: &String| self.rows.contains(n) || self.columns.contains(n);
+        let several = grid.iter().filter(|(_, e)| e.len() > 1).map(|(n, _)| n).chain(self.labels.keys());
+        if let Some(name) = several.into_iter().find(|n| !placed(n)) {
+            let message =
+                format!("the dimension `{name}` has several values but is in neither rows nor columns");
+            return Err(source.error_at_key(&path(&[]), message));
+        }
+        let baseline = match &self.baseline {
+            None => None,
+            Some(b) => Some(check_baseline(b, source, grid)?),
+        };
+        if baseline.is_none() && self.cells.iter().any(|c| c == "rela_impr") {
+            return Err(source.error_at(&path(&["cells"]), "rela_impr needs layout.baseline"));
+        }
+        Ok(Layout {
+            rows: self.rows,
+            columns: self.columns,
+            cells: self.cells,
+            baseline,
+            labels: self.labels,
+            filter: self.filter,
+        })
+    }
+}
+
+/// `{ method: none }` or `{ best_of: method, except: [csdm] }`.
+fn check_baseline(
+    written: &IndexMap<String, serde_yaml::Value>,
+    source: &Source,
+    grid: &IndexMap<String, Vec<String>>,
+) -> Result<Baseline> {
+    let path = |keys: &[&str]| -> Vec<String> {
+        ["layout", "baseline"].iter().chain(keys).map(|s| s.to_string()).collect()
+    };
+    let entries = |dimension: &str, keys: &[&str]| match grid.get(dimension) {
+        Some(entries) => Ok(entries),
+        None => {
+            let message = super::unknown_name("dimension", dimension, grid.keys().map(String::as_str));
+            Err(source.error_at(&path(keys), message))
+        }
+    };
+    if let Some(dimension) = written.get("best_of") {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct BestOf {
+            best_of: String,
+            #[serde(default)]
+            except: Vec<String>,
+        }
+        let map = serde_yaml::to_value(written)?;
+        let BestOf { best_of, except } = serde_yaml::from_value(map)
+            .map_err(|e| source.error_at(&path(&[]), format!("{e}, near {dimension:?}")))?;
+        let known = entries(&best_of, &["best_of"])?;
+        if let Some((i, e)) = except.iter().enumerate().find(|(_, e)| !known.contains(e)) {
+            let message = super::unknown_name(&best_of, e, known.iter().map(String::as_str));
+            return Err(source.error_at(&path(&["except", &i.to_string()]), message));
+        }
+        return Ok(Baseline::BestOf { dimension: best_of, except });
+    }
+    let mut pairs = written.iter();
+    match (pairs.next(), pairs.next()) {
+        (Some((dimension, serde_yaml::Value::String(name))), None) => {
+            let known = entries(dimension, &[dimension])?;
+            if !known.contains(name) {
+                let message = super::unknown_name(dimension, name, known.iter().map(String::as_str));
+                return Err(source.error_at(&path(&[dimension]), message));
+            }
+            Ok(Baseline::Entry { dimension: dimension.clone(), name: name.clone() })
+        }
+        _ => Err(source.error_at(&path(&[]), "expected { DIMENSION: ENTRY } or { best_of: DIMENSION }")),
+    }
+}

@@ -1,0 +1,79 @@
+//! What the commands print.
+use crate::project::Project;
+use std::process::Command;
+
+#[test]
+fn list() {
+    let project = Project::new();
+    let expected = "\
+csdm-table1       CSDM Table 1: AUC and RelaImpr in four phases, backbone DeepFM (0 of 30 runs)
+csdm-table1-100k  CSDM Table 1, the table on MovieLens-100K, N = 50, K = 5 (0 of 30 runs)
+csdm-table1-half  CSDM Table 1, the table on half of MovieLens-1M (users 1-2999), N = 200, K = 20 (0 of 30 runs)
+";
+    assert_eq!(project.ok(&["list"]), expected);
+}
+
+#[test]
+fn the_papers_binary_knows_its_tables_by_their_short_names() {
+    let project = Project::new();
+    let csdm = |arguments: &[&str]| {
+        let out =
+            Command::new(env!("CARGO_BIN_EXE_csdm")).args(arguments).current_dir(project.path("")).output();
+        let out = out.unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    assert_eq!(csdm(&["plan", "table1", "--quick"]), csdm(&["plan", "csdm-table1", "--quick"]));
+    assert!(csdm(&["completions", "bash"]).contains("_csdm()"));
+}
+
+#[test]
+fn show_prints_every_setting() {
+    let shown = Project::new().ok(&[
+        "show",
+        "csdm-table1-100k",
+        "--only",
+        "method=csdm",
+        "--set",
+        "run.warm.epochs=7",
+    ]);
+    for part in
+        ["recipe: cold_item", "fingerprint:", "epochs: 7", "weight_decay: ", "rho: ", "dim: 16", "threads: 1"]
+    {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+}
+
+#[test]
+fn a_report_without_runs_says_so() {
+    let project = Project::new();
+    let shown = project.ok(&["report", "csdm-table1", "--quick"]);
+    for part in ["quick, simulated", "not run", "not yet", "cells: 0 of 84 computed", "12 not run", "0.7313"]
+    {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+    assert!(shown.lines().all(|l| l.chars().count() <= 100), "{shown}");
+    let file = project.path("table.md");
+    project.ok(&[
+        "report",
+        "csdm-table1",
+        "--quick",
+        "--format",
+        "markdown",
+        "--out",
+        file.to_str().unwrap(),
+    ]);
+    assert!(project.read("table.md").contains("| Base | AUC | not run | not run | not run | not run |"));
+}
+
+#[test]
+fn gc_shows_before_it_removes() {
+    let project = Project::new();
+    project.ok(&["report", "csdm-table1", "--quick"]);
+    let dead = project.path("runs/.tmp-0123456789abcdef-x");
+    std::fs::create_dir(&dead).unwrap();
+    assert!(project.ok(&["gc"]).contains("left by a killed process"));
+    assert!(dead.exists());
+    assert!(project.ok(&["gc", "--yes"]).contains("1 folders, 0.0 MiB removed"));
+    assert!(!dead.exists());
+}

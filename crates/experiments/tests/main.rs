@@ -1,0 +1,8 @@
+//! Tests of the whole: configuration, ids, killing and going on, the command line.
+mod cli;
+mod errors;
+mod ids;
+mod layering;
+mod project;
+mod registry;
+mod resume;

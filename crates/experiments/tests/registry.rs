@@ -1,0 +1,114 @@
+//! Every table of the repository resolves, and every number of a paper has its cell.
+use crate::project::repository;
+use scenarec_data::Roots;
+use scenarec_experiments::{
+    id,
+    recipes::RECIPES,
+    spec::{Catalog, ResolvedCell, Selection, TableSpec, resolve},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+fn catalog() -> Catalog {
+    Catalog::open(&repository().join("configs"))
+}
+
+fn tables() -> Vec<TableSpec> {
+    let names = catalog().names("table");
+    assert!(!names.is_empty());
+    names.iter().map(|n| TableSpec::load(&catalog(), n).unwrap_or_else(|e| panic!("{e:#}"))).collect()
+}
+
+/// Resolved on simulated data, which needs no files.
+pub fn resolved(spec: &TableSpec, selection: &Selection) -> Vec<ResolvedCell> {
+    let nowhere = repository().join("no-such-folder");
+    let roots = Roots { raw: nowhere.clone(), cache: nowhere };
+    let fingerprint = |config: &_, quick: &_| Ok(scenarec_data::identify(config, &roots, quick)?.fingerprint);
+    resolve(spec, &catalog(), selection, &fingerprint).unwrap_or_else(|e| panic!("{}: {e:#}", spec.name))
+}
+
+#[test]
+fn every_table_resolves_in_every_mode() {
+    for spec in tables() {
+        for profile in ["paper", "released"] {
+            for quick in [false, true] {
+                let selection = Selection { profile: profile.into(), quick, ..Selection::default() };
+                let cells = resolved(&spec, &selection);
+                let seeds = if quick { spec.quick.seeds } else { spec.seeds };
+                let mut ids = BTreeSet::new();
+                for cell in &cells {
+                    let expected = if cell.combination.not_yet.is_some() { 0 } else { seeds as usize };
+                    assert_eq!(cell.jobs.len(), expected);
+                    for job in &cell.jobs {
+                        assert!(ids.insert(id::of(job).unwrap()), "{}: two runs have one id", spec.name);
+                        let recipe = RECIPES.iter().find(|r| r.name == job.recipe).unwrap();
+                        for stage in (recipe.stages)(job).unwrap() {
+                            assert!(stage.stage.is_some());
+                        }
+                    }
+                }
+                assert!(!ids.is_empty(), "{} has no run at all", spec.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_job_survives_its_file() {
+    for spec in tables() {
+        for cell in resolved(&spec, &Selection { quick: true, ..Selection::default() }) {
+            for job in cell.jobs {
+                let text = serde_json::to_string(&job).unwrap();
+                let back = serde_json::from_str(&text).unwrap();
+                assert_eq!(job, back);
+                assert_eq!(id::of(&job).unwrap(), id::of(&back).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_pretraining_is_shared_between_methods_and_not_between_seeds() {
+    let spec = TableSpec::load(&catalog(), "csdm-table1").unwrap();
+    let mut stages = BTreeMap::new();
+    for cell in resolved(&spec, &Selection { seeds: Some(2), ..Selection::default() }) {
+        for job in cell.jobs {
+            let recipe = RECIPES.iter().find(|r| r.name == job.recipe).unwrap();
+            let stage = &(recipe.stages)(&job).unwrap()[0];
+            stages.entry(job.seed).or_insert_with(BTreeSet::new).insert(id::of(stage).unwrap());
+        }
+    }
+    assert!(stages.values().all(|ids| ids.len() == 1), "{stages:?}");
+    assert_ne!(stages[&1], stages[&2]);
+}
+
+#[test]
+fn every_reported_row_matches_exactly_one_cell() {
+    for spec in tables() {
+        let Some(reported) = &spec.reported else { continue };
+        let cells = all_cells(&spec);
+        let mut taken = BTreeSet::new();
+        for row in &reported.rows {
+            let fitting: Vec<usize> = (0..cells.len()).filter(|i| row.matches(&spec, &cells[*i])).collect();
+            let place = format!("{}:{}", reported.file, row.line);
+            assert_eq!(fitting.len(), 1, "{place} matches {} cells: {:?}", fitting.len(), row.labels);
+            assert!(taken.insert(fitting[0]), "{place}: another row has matched this cell already");
+            assert!(row.values.contains_key(&reported.metric), "{place} has no number");
+        }
+        assert!(!reported.rows.is_empty(), "{} is empty", reported.file);
+    }
+}
+
+/// Coordinates of all cells, the recorded dimensions included.
+fn all_cells(spec: &TableSpec) -> Vec<BTreeMap<String, String>> {
+    let mut dimensions: Vec<String> = spec.dimensions.iter().map(|d| d.name.clone()).collect();
+    dimensions.extend(spec.layout.labels.keys().cloned());
+    dimensions.iter().fold(vec![BTreeMap::new()], |cells, dimension| {
+        let values = spec.values(dimension);
+        let with = |cell: &BTreeMap<String, String>, value: &String| {
+            let mut cell = cell.clone();
+            cell.insert(dimension.clone(), value.clone());
+            cell
+        };
+        cells.iter().flat_map(|c| values.iter().map(|v| with(c, v)).collect::<Vec<_>>()).collect()
+    })
+}

@@ -1,0 +1,143 @@
+//! Killed at any moment and started again, a table is the same.
+use crate::project::{Project, text};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+const RUN: [&str; 3] = ["run", "small", "--quick"];
+const CSV: &str = "runs/reports/small-quick.csv";
+
+fn quiet(mut command: Command) -> Command {
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Names in `runs` that begin like `prefix`.
+fn names(project: &Project, prefix: &str) -> Vec<String> {
+    let entries = fs::read_dir(project.path("runs")).unwrap();
+    let names = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
+    names.filter(|n| n.starts_with(prefix)).collect()
+}
+
+#[test]
+fn killed_again_and_again() {
+    let whole = Project::with_small_table();
+    let start = Instant::now();
+    whole.ok(&RUN);
+    let took = start.elapsed();
+    let expected = whole.read(CSV);
+    assert!(expected.contains(",done,simulated,false"), "{expected}");
+
+    let killed = Project::with_small_table();
+    // Moments spread over everything the program does.
+    for share in [0.05, 0.6, 0.2, 0.45, 0.3, 0.7, 0.15] {
+        let mut child = quiet(killed.command(&RUN)).spawn().unwrap();
+        sleep(took.mul_f64(share * 0.8));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let out = killed.ok(&RUN);
+    assert_eq!(killed.read(CSV), expected);
+    assert!(names(&killed, ".tmp-").is_empty(), "{:?}", names(&killed, ".tmp-"));
+
+    // Finished runs are never run again.
+    let before = fs::metadata(killed.path("runs/stages")).unwrap().modified().unwrap();
+    let start = Instant::now();
+    assert_eq!(killed.ok(&RUN), out);
+    assert!(start.elapsed() < took, "it took as long as the first time");
+    assert_eq!(fs::metadata(killed.path("runs/stages")).unwrap().modified().unwrap(), before);
+
+    // Measures that are part of the repository count as finished.
+    let committed = killed.path("docs/results");
+    fs::create_dir_all(&committed).unwrap();
+    for name in names(&killed, "").into_iter().filter(|n| n.len() == 16) {
+        let folder = committed.join(&name);
+        fs::create_dir(&folder).unwrap();
+        for file in ["job.json", "measures.jsonl"] {
+            fs::copy(killed.path("runs").join(&name).join(file), folder.join(file)).unwrap();
+        }
+    }
+    fs::remove_dir_all(killed.path("runs")).unwrap();
+    assert_eq!(killed.ok(&["report", "small", "--quick", "--format", "csv"]), expected);
+    assert!(killed.ok(&["plan", "small", "--quick"]).contains(" 0 to do"));
+}
+
+#[test]
+fn two_processes_share_the_work() {
+    let project = Project::with_small_table();
+    let children: Vec<_> = (0..2)
+        .map(|_| project.command(&RUN).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        .collect();
+    let tables: Vec<String> = children
+        .into_iter()
+        .map(|c| {
+            let out = c.wait_with_output().unwrap();
+            assert!(out.status.success(), "{}", text(&out.stderr));
+            text(&out.stdout)
+        })
+        .collect();
+    assert_eq!(tables[0], tables[1]);
+    assert!(names(&project, ".tmp-").is_empty());
+}
+
+#[test]
+fn an_interrupted_one_says_how_to_go_on() {
+    let project = Project::with_small_table();
+    let child = project.command(&RUN).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let orders = project.path("runs/.orders");
+    let start = Instant::now();
+    while fs::read_dir(&orders).map_or(0, Iterator::count) == 0 && start.elapsed().as_secs() < 60 {
+        sleep(Duration::from_millis(20));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(130), "{}", text(&out.stderr));
+    assert!(text(&out.stderr).contains("the same command goes on"), "{}", text(&out.stderr));
+}
+
+#[test]
+fn a_failure_costs_one_run_and_is_told() {
+    let project = Project::with_small_table();
+    project.ok(&[&RUN[..], &["--only", "method=none", "--seeds", "1"]].concat());
+    // The other methods' runs need the stage; without its files they fail, the finished run stays.
+    for entry in fs::read_dir(project.path("runs/stages")).unwrap() {
+        for file in fs::read_dir(entry.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            if !["job.json", "measures.jsonl"].iter().any(|n| path.ends_with(n)) {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+    let out = project
+        .command(&[&RUN[..], &["--only", "method=none,cvar", "--seeds", "1"]].concat())
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    let (shown, told) = (text(&out.stdout), text(&out.stderr));
+    assert!(
+        told.contains("1 failed:") && told.contains("deepfm cvar seed 1") && told.contains("log: "),
+        "{told}"
+    );
+    assert!(shown.contains("failed: ") && shown.contains("cells: 4 of 8 computed"), "{shown}");
+}
+
+#[test]
+fn a_number_of_older_code_is_shown_only_on_demand_and_marked() {
+    let project = Project::with_small_table();
+    let one = ["--quick", "--only", "method=none", "--seeds", "1"];
+    project.ok(&[&["run", "small"], &one[..]].concat());
+    // What the run would be called had other code made it.
+    let name = names(&project, "").into_iter().find(|n| n.len() == 16).unwrap();
+    fs::rename(project.path("runs").join(name), project.path("runs/0123456789abcdef")).unwrap();
+    let report = |more: &[&str]| project.ok(&[&["report", "small"], &one[..], more].concat());
+    assert!(report(&[]).contains("not run") && !report(&[]).contains("stale"), "{}", report(&[]));
+    assert!(report(&["--stale"]).contains(" (stale)"), "{}", report(&["--stale"]));
+    assert!(report(&["--stale"]).contains("numbers marked (stale) come from older code or data"));
+    let gone = project.ok(&["gc", "--yes"]);
+    assert!(gone.contains("0123456789abcdef (of older code or data)"), "{gone}");
+    assert!(!project.path("runs/0123456789abcdef").exists());
+}

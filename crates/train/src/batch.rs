@@ -1,0 +1,215 @@
+//! A batch of rows as plain numbers, and the thread that prepares them.
+use crate::rng::Rng;
+use anyhow::{Result, ensure};
+use rand::seq::SliceRandom;
+use scenarec_data::{Column, Dataset, Kind, Pooling};
+use std::sync::{Arc, mpsc};
+
+/// The ids of one field for every row of a batch: row b's vector is the weighted sum of the table's rows
+/// `ids[offsets[b]..offsets[b + 1]]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ids {
+    /// The ids of all rows.
+    pub ids: Vec<u32>,
+    /// Where each row's ids begin, `[B + 1]`; absent where every row has exactly one id.
+    pub offsets: Option<Vec<u32>>,
+    /// A weight per id; absent where all are 1.
+    pub weights: Option<Vec<f32>>,
+}
+
+/// The ids of one sequence field: the most recent `len` of each row in time order, 0 behind them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SequenceIds {
+    /// `[B * len]`.
+    pub ids: Vec<u32>,
+    /// Padded length.
+    pub len: usize,
+}
+
+/// Rows of a dataset, gathered. Fields stand in the schema's order within their kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Number of rows B.
+    pub rows: usize,
+    /// One entry per field that embeds to a vector.
+    pub ids: Vec<Ids>,
+    /// One entry per sequence field.
+    pub sequences: Vec<SequenceIds>,
+    /// Real fields, `[B * R]`, row-major.
+    pub reals: Vec<f32>,
+    /// Labels, `[B * T]`, row-major.
+    pub labels: Vec<f32>,
+    /// Scenarios, `[B]`.
+    pub scenario: Vec<i64>,
+}
+
+/// Gathers batches of some rows of a dataset.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    data: Arc<Dataset>,
+    rows: Arc<Vec<u32>>,
+}
+
+impl Feed {
+    /// The given rows of `data`, in the given order.
+    pub fn new(data: Arc<Dataset>, rows: Vec<u32>) -> Self {
+        Self { data, rows: Arc::new(rows) }
+    }
+
+    /// The dataset behind the rows.
+    pub fn data(&self) -> &Arc<Dataset> {
+        &self.data
+    }
+
+    /// The row numbers.
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// Number of batches of `size` rows; the last may be smaller.
+    pub fn batches(&self, size: usize) -> u64 {
+        self.rows.len().div_ceil(size) as u64
+    }
+
+    /// The rows in their own order, in batches of `size` (the last may be smaller), prepared by another thread.
+    pub fn in_order(&self, size: usize) -> Batches {
+        Batches::start(self.data.clone(), self.rows.to_vec(), size)
+    }
+
+    /// The rows shuffled by `rng`, in batches of `size` (the last may be smaller), prepared by another thread.
+    pub fn shuffled(&self, size: usize, rng: &mut Rng) -> Batches {
+        let mut rows = self.rows.to_vec();
+        rows.shuffle(rng);
+        Batches::start(self.data.clone(), rows, size)
+    }
+}
+
+/// Batches from a thread that stays a few ahead.
+#[derive(Debug)]
+pub struct Batches {
+    receiver: mpsc::Receiver<Batch>,
+}
+
+impl Batches {
+    /// How many batches may wait; more would only take memory.
+    const AHEAD: usize = 4;
+
+    fn start(data: Arc<Dataset>, rows: Vec<u32>, size: usize) -> Self {
+        assert!(size > 0, "a batch needs at least one row");
+        let (sender, receiver) = mpsc::sync_channel(Self::AHEAD);
+        std::thread::spawn(move || {
+            // The receiver is gone when the consumer stopped early; then there is nothing left to do.
+            rows.chunks(size).all(|chunk| sender.send(gather(&data, chunk)).is_ok());
+        });
+        Self { receiver }
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Batch;
+    fn next(&mut self) -> Option<Batch> {
+        self.receiver.recv().ok()
+    }
+}
+
+/// The given rows of `data` as a batch.
+pub fn gather(data: &Dataset, rows: &[u32]) -> Batch {
+    let at = |r: &u32| *r as usize;
+    let mut batch = Batch { rows: rows.len(), ..Batch::default() };
+    let mut reals: Vec<&[f32]> = Vec::new();
+    for (field, column) in data.schema.fields.iter().zip(&data.columns) {
+        match (&field.kind, column) {
+            (Kind::Id, Column::Id(ids)) => {
+                let ids = rows.iter().map(|r| ids[at(r)]).collect();
+                batch.ids.push(Ids { ids, offsets: None, weights: None });
+            }
+            (Kind::Bag(pooling), Column::Ragged { offsets, values, weights }) => {
+                batch.ids.push(bag(rows, *pooling, offsets, values, weights.as_deref()));
+            }
+            (Kind::Sequence { max_len }, Column::Ragged { offsets, values, .. }) => {
+                batch.sequences.push(sequence(rows, *max_len as usize, offsets, values));
+            }
+            (Kind::Real, Column::Real(values)) => reals.push(values),
+            (kind, _) => panic!("field {:?} is {kind:?}, but its column is of another kind", field.name),
+        }
+    }
+    batch.reals = rows.iter().flat_map(|r| reals.iter().map(move |c| c[at(r)])).collect();
+    batch.labels = rows.iter().flat_map(|r| data.labels.iter().map(move |l| f32::from(l[at(r)]))).collect();
+    batch.scenario = rows.iter().map(|r| i64::from(data.scenario[at(r)])).collect();
+    batch
+}
+
+fn bag(rows: &[u32], pooling: Pooling, offsets: &[u64], values: &[u32], weights: Option<&[f32]>) -> Ids {
+    let mut out = Ids { ids: Vec::new(), offsets: Some(vec![0]), weights: None };
+    let mut out_weights = Vec::new();
+    let ends = out.offsets.as_mut().expect("just set");
+    for &r in rows {
+        let range = offsets[r as usize] as usize..offsets[r as usize + 1] as usize;
+        let n = range.len();
+        out.ids.extend_from_slice(&values[range.clone()]);
+        let scale = if matches!(pooling, Pooling::Mean) { 1.0 / n.max(1) as f32 } else { 1.0 };
+        match weights {
+            Some(w) => out_weights.extend(w[range].iter().map(|w| w * scale)),
+            None => out_weights.extend(std::iter::repeat_n(scale, n)),
+        }
+        // The padding as one id with the weight of all its copies.
+        if let Pooling::SumPadded { len } = pooling
+            && n < len as usize
+        {
+            out.ids.push(0);
+            out_weights.push((len as usize - n) as f32);
+        }
+        ends.push(out.ids.len() as u32);
+    }
+    out.weights = Some(out_weights);
+    out
+}
+
+fn sequence(rows: &[u32], len: usize, offsets: &[u64], values: &[u32]) -> SequenceIds {
+    let mut ids = vec![0; rows.len() * len];
+    for (&r, out) in rows.iter().zip(ids.chunks_mut(len.max(1))) {
+        let all = &values[offsets[r as usize] as usize..offsets[r as usize + 1] as usize];
+        let recent = &all[all.len().saturating_sub(len)..];
+        out[..recent.len()].copy_from_slice(recent);
+    }
+    SequenceIds { ids, len }
+}
+
+/// Refuses a dataset whose columns do not fit its schema, before any batch is gathered.
+pub fn check(data: &Dataset) -> Result<()> {
+    let (fields, columns) = (data.schema.fields.len(), data.columns.len());
+    ensure!(fields == columns, "{}: {fields} fields but {columns} columns", data.name);
+    for (f, c) in data.schema.fields.iter().zip(&data.columns) {
+        ensure!(
+            c.rows() == data.rows(),
+            "{}: field {:?} has {} rows of {}",
+            data.name,
+            f.name,
+            c.rows(),
+            data.rows()
+        );
+        let ids = match c {
+            Column::Id(v) => v,
+            Column::Ragged { values, .. } => values,
+            Column::Real(v) => {
+                ensure!(
+                    v.iter().all(|x| x.is_finite()),
+                    "{}: field {:?} holds NaN or infinity",
+                    data.name,
+                    f.name
+                );
+                continue;
+            }
+        };
+        let table = f.table.as_deref().and_then(|t| data.schema.table(t)).map_or(0, |(_, t)| t.rows);
+        let max = ids.iter().max().map_or(0, |m| *m as usize + 1);
+        ensure!(
+            max <= table,
+            "{}: field {:?} has id {} but its table has {table} rows",
+            data.name,
+            f.name,
+            max - 1
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Tensors: embedding tables, batches, optimisers, shared layers, the loop, metrics, records. Knows no model.
+pub mod batch;
+pub mod cold;
+pub mod device;
+pub mod embedding;
+pub mod fit;
+pub mod init;
+mod memory;
+pub mod metrics;
+pub mod net;
+pub mod nn;
+pub mod optim;
+pub mod params;
+pub mod progress;
+pub mod recorder;
+pub mod rng;
+pub mod table;
+
+pub use batch::{Batch, Feed};
+pub use cold::{ColdItemMethod, ColdItems};
+pub use device::open as open_device;
+pub use embedding::{Backend, Embedded, FeatureEmbedding};
+pub use fit::{Epochs, Stopping, Trained, fit};
+pub use init::{Init, InitScheme};
+pub use memory::to_vec;
+pub use net::{Build, CtrModel, Mode, Net, Output, Weights, bce, labels, loss, predict};
+pub use optim::{OptimSpec, Optimizer};
+pub use params::{ParamSet, Params, State};
+pub use progress::{Progress, Silent};
+pub use recorder::{Measure, Recorder};

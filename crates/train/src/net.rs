@@ -1,0 +1,244 @@
+//! A model with its embeddings and parameters.
+use crate::{
+    batch::Batch,
+    embedding::{Backend, Embedded, FeatureEmbedding},
+    init::InitScheme,
+    params::{ParamSet, Params, Selection, State},
+};
+use anyhow::{Context, Result};
+use scenarec_data::Schema;
+use std::{cell::Cell, path::Path, rc::Rc};
+use tch::{Device, Kind, Reduction, Tensor};
+
+/// What a model says of a batch.
+#[derive(Debug)]
+pub struct Output {
+    /// `[B, T]`, routed to each row's scenario; never passed through a sigmoid.
+    pub logits: Tensor,
+    /// Scalar losses by name, already weighted.
+    pub aux: Vec<(&'static str, Tensor)>,
+}
+
+/// A click-through-rate model on an embedded batch.
+pub trait CtrModel {
+    /// # Shapes
+    /// fields `[B, F, d]`, reals `[B, R]` -> logits `[B, T]`. `train` switches batch norm and dropout.
+    fn forward(&self, x: &Embedded, train: bool) -> Output;
+}
+
+/// Where and from which random numbers a net is built.
+#[derive(Clone, Copy, Debug)]
+pub struct Build {
+    /// Seed of all initial values and dropout masks.
+    pub seed: u64,
+    /// Where tensors live.
+    pub device: Device,
+    /// How tables are kept.
+    pub backend: Backend,
+}
+
+impl Build {
+    /// On a CPU, with deferred tables.
+    pub fn cpu(seed: u64) -> Self {
+        Self { seed, device: Device::Cpu, backend: Backend::Deferred }
+    }
+}
+
+/// In which mode a frozen part runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch norm uses running statistics, dropout is off.
+    Eval,
+    /// Batch norm uses and updates batch statistics, dropout is on, as in the papers' programs.
+    Train,
+}
+
+/// Tables and dense parameters of one net or module; what an optimiser works on.
+#[derive(Debug)]
+pub struct Weights {
+    /// The embedding tables.
+    pub tables: FeatureEmbedding,
+    /// Everything else.
+    pub params: ParamSet,
+}
+
+/// While it lives, its parameters get no gradient and belong to no new optimiser.
+#[derive(Debug)]
+#[must_use = "parameters are frozen only while the guard lives"]
+pub struct Frozen {
+    mode: Mode,
+    dense: Vec<Tensor>,
+    tables: Vec<Rc<Cell<bool>>>,
+}
+
+impl Frozen {
+    /// Whether the frozen part runs in training mode: what to pass to `forward`.
+    pub fn train(&self) -> bool {
+        self.mode == Mode::Train
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for t in &self.dense {
+            let _ = t.set_requires_grad(true);
+        }
+        self.tables.iter().for_each(|t| t.set(false));
+    }
+}
+
+impl Weights {
+    /// Names of all trainable parameters, tables first.
+    pub fn names(&self) -> Vec<&str> {
+        self.tables.names().chain(self.params.names()).collect()
+    }
+
+    /// Freezes the parameters that match `globs`; every glob must match one. A guard over parameters that are frozen
+    /// already leaves them to the earlier guard.
+    pub fn freeze(&self, globs: &[&str], mode: Mode) -> Result<Frozen> {
+        let names = self.names();
+        let (matched, _) = Selection::new(globs)?.split(names)?;
+        Ok(self.freeze_names(&matched, mode))
+    }
+
+    /// Freezes everything that does not match `globs`; every glob must match a parameter.
+    pub fn freeze_all_but(&self, globs: &[&str], mode: Mode) -> Result<Frozen> {
+        let names = self.names();
+        let (_, rest) = Selection::new(globs)?.split(names)?;
+        Ok(self.freeze_names(&rest, mode))
+    }
+
+    fn freeze_names(&self, names: &[&str], mode: Mode) -> Frozen {
+        let active = self.params.active().into_iter().chain(self.tables.dense_parameters());
+        let dense: Vec<Tensor> =
+            active.filter(|(n, _)| names.contains(&n.as_str())).map(|(_, t)| t).collect();
+        for t in &dense {
+            let _ = t.set_requires_grad(false);
+        }
+        let tables = self.tables.frozen_flags(names);
+        tables.iter().for_each(|t| t.set(true));
+        Frozen { mode, dense, tables }
+    }
+
+    /// Copies of everything: tables (brought up to date), parameters, buffers.
+    pub fn state(&mut self) -> State {
+        let mut state = self.params.state();
+        state.extend(self.tables.state());
+        state
+    }
+
+    /// Takes over the values of `state` whose names begin with `prefix`; the state of optimisers is dropped.
+    pub fn load(&mut self, state: &State, prefix: &str) -> Result<()> {
+        self.params.load(state, prefix)?;
+        self.tables.load(state, prefix)
+    }
+
+    /// Gradients of `loss` by name, dense for tables; a parameter outside the graph is absent. Takes no step.
+    pub fn gradients(&mut self, loss: &Tensor) -> Result<State> {
+        let mut dense = self.params.active();
+        dense.extend(self.tables.dense_parameters());
+        let lookups = self.tables.take_pending();
+        let inputs: Vec<&Tensor> =
+            dense.iter().map(|(_, t)| t).chain(lookups.iter().map(|l| &l.leaf)).collect();
+        let gradients = Tensor::f_run_backward(&[loss], &inputs, false, false)?;
+        let (of_dense, of_lookups) = gradients.split_at(dense.len());
+        self.tables.accumulate(&lookups, of_lookups);
+        let mut out = self.tables.dense_gradients();
+        let named = dense.iter().zip(of_dense).filter(|(_, g)| g.defined());
+        out.extend(named.map(|((name, _), g)| (name.clone(), g.to_device(Device::Cpu).copy())));
+        Ok(out)
+    }
+}
+
+/// A model, its tables and parameters.
+pub struct Net {
+    /// What the optimiser works on. Tables are called `embedding.<table>`.
+    pub weights: Weights,
+    model: Box<dyn CtrModel>,
+}
+
+impl std::fmt::Debug for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Net").field("weights", &self.weights).finish_non_exhaustive()
+    }
+}
+
+impl Net {
+    /// Tables of width `dim` for all fields of `schema`, and the model that `model` builds.
+    pub fn new(
+        schema: &Schema,
+        dim: usize,
+        scheme: InitScheme,
+        build: Build,
+        model: impl FnOnce(&mut Params) -> Result<Box<dyn CtrModel>>,
+    ) -> Result<Self> {
+        let Build { seed, device, backend } = build;
+        let tables =
+            FeatureEmbedding::new(schema, |_| true, "embedding.", dim, scheme, seed, device, backend)?;
+        let mut params = ParamSet::new(device, seed, scheme);
+        let model = model(&mut params.root())?;
+        Ok(Self { weights: Weights { tables, params }, model })
+    }
+
+    /// The model on an embedded batch.
+    pub fn forward(&self, x: &Embedded, train: bool) -> Output {
+        self.model.forward(x, train)
+    }
+
+    /// Saves everything as safetensors.
+    pub fn save(&mut self, path: &Path) -> Result<()> {
+        save_state(&self.weights.state(), path)
+    }
+
+    /// Loads what [`save`](Self::save) wrote.
+    pub fn load(&mut self, path: &Path) -> Result<()> {
+        self.weights.load(&load_state(path)?, "")
+    }
+}
+
+/// Writes named tensors as safetensors, f32.
+pub fn save_state(state: &State, path: &Path) -> Result<()> {
+    let contiguous: Vec<(&str, Tensor)> = state.iter().map(|(n, t)| (n.as_str(), t.contiguous())).collect();
+    Tensor::write_safetensors(&contiguous, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Reads named tensors from safetensors.
+pub fn load_state(path: &Path) -> Result<State> {
+    let tensors = Tensor::read_safetensors(path).with_context(|| {
+        format!("cannot read {} as safetensors (damaged, or not of this format)", path.display())
+    })?;
+    Ok(tensors.into_iter().collect())
+}
+
+/// The labels of a batch, `[B, T]`.
+pub fn labels(batch: &Batch, device: Device) -> Tensor {
+    let t = (batch.labels.len() / batch.rows.max(1)) as i64;
+    Tensor::from_slice(&batch.labels).reshape([batch.rows as i64, t]).to_device(device)
+}
+
+/// Mean binary cross-entropy over all rows and tasks, from logits.
+///
+/// # Shapes
+/// logits, labels `[B, T]` -> scalar
+pub fn bce(logits: &Tensor, labels: &Tensor) -> Tensor {
+    logits.binary_cross_entropy_with_logits::<Tensor>(labels, None, None, Reduction::Mean)
+}
+
+/// The loss of a model: mean binary cross-entropy plus the model's auxiliary losses.
+pub fn loss(output: &Output, labels: &Tensor) -> Tensor {
+    output.aux.iter().fold(bce(&output.logits, labels), |sum, (_, aux)| sum + aux)
+}
+
+/// The logits of all rows of a feed in its own order, `[T][rows]`, in evaluation mode.
+pub fn predict(net: &mut Net, feed: &crate::Feed, batch: usize) -> Vec<Vec<f32>> {
+    let _guard = tch::no_grad_guard();
+    let mut out: Vec<Vec<f32>> = vec![Vec::with_capacity(feed.rows().len()); feed.data().labels.len()];
+    for batch in feed.in_order(batch) {
+        let x = net.weights.tables.embed(&batch);
+        let logits = net.forward(&x, false).logits.to_device(Device::Cpu).to_kind(Kind::Float);
+        for (t, out) in out.iter_mut().enumerate() {
+            out.extend(crate::memory::to_vec(&logits.select(1, t as i64)));
+        }
+    }
+    out
+}

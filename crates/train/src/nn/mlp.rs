@@ -1,0 +1,75 @@
+use super::{BatchNorm, Dropout, Linear};
+use crate::params::Params;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+/// Normalisation between a linear layer and its activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Norm {
+    /// Batch normalisation.
+    Batch,
+    /// None.
+    None,
+}
+
+/// Widths and regularisation of an [`Mlp`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MlpConfig {
+    /// Widths of the hidden layers.
+    pub hidden: Vec<i64>,
+    /// Normalisation of every hidden layer.
+    pub norm: Norm,
+    /// Dropout probability after every hidden layer.
+    pub dropout: f64,
+}
+
+#[derive(Debug)]
+struct Layer {
+    linear: Linear,
+    norm: Option<BatchNorm>,
+    dropout: Dropout,
+}
+
+/// Per width: Linear -> norm -> ReLU -> dropout; then, where asked for, Linear to the outputs.
+///
+/// Parameters `<i>.linear.*`, `<i>.norm.*` and `out.*`.
+#[derive(Debug)]
+pub struct Mlp {
+    layers: Vec<Layer>,
+    out: Option<Linear>,
+}
+
+impl Mlp {
+    /// `outputs` is the width of the last linear layer, none to end with the last hidden layer.
+    pub fn new(p: &mut Params, inputs: i64, config: &MlpConfig, outputs: Option<i64>) -> Self {
+        let mut width = inputs;
+        let mut layers = Vec::new();
+        for (i, &hidden) in config.hidden.iter().enumerate() {
+            let mut p = p.sub(&i.to_string());
+            let linear = Linear::new(&mut p.sub("linear"), width, hidden);
+            let norm = (config.norm == Norm::Batch).then(|| BatchNorm::new(&mut p.sub("norm"), hidden));
+            layers.push(Layer { linear, norm, dropout: Dropout::new(&p, "dropout", config.dropout) });
+            width = hidden;
+        }
+        Self { layers, out: outputs.map(|o| Linear::new(&mut p.sub("out"), width, o)) }
+    }
+
+    /// # Shapes
+    /// x [B, in] -> [B, out], or [B, last hidden width] without an output layer
+    pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        let mut x = x.shallow_clone();
+        for layer in &self.layers {
+            x = layer.linear.forward(&x);
+            if let Some(norm) = &layer.norm {
+                x = norm.forward(&x, train);
+            }
+            x = layer.dropout.forward(&x.relu(), train);
+        }
+        match &self.out {
+            Some(out) => out.forward(&x),
+            None => x,
+        }
+    }
+}

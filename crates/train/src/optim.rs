@@ -1,0 +1,252 @@
+//! Optimisers with torch.optim's semantics: weight decay is L2, added to the gradient; a parameter that got no gradient
+//! in a step takes no step and no decay.
+#![allow(unsafe_code)]
+use crate::{net::Weights, table::Rule};
+use anyhow::{Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::ffi::{CStr, c_char};
+use tch::{Kind, Tensor};
+use torch_sys::C_tensor;
+
+/// Which optimiser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimName {
+    /// `torch.optim.Adam`.
+    Adam,
+    /// `torch.optim.Adagrad`.
+    Adagrad,
+    /// `torch.optim.SGD` without momentum.
+    Sgd,
+}
+
+fn beta1() -> f64 {
+    0.9
+}
+fn beta2() -> f64 {
+    0.999
+}
+fn eps() -> f64 {
+    1e-8
+}
+
+/// An optimiser's settings, torch.optim's names and defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimSpec {
+    /// Which optimiser.
+    pub name: OptimName,
+    /// Learning rate.
+    pub lr: f64,
+    /// L2 penalty, added to the gradient.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Adam's decay of the first moment.
+    #[serde(default = "beta1")]
+    pub beta1: f64,
+    /// Adam's decay of the second moment.
+    #[serde(default = "beta2")]
+    pub beta2: f64,
+    /// Added to the denominator.
+    #[serde(default = "eps")]
+    pub eps: f64,
+    /// Adagrad's decay of the learning rate.
+    #[serde(default)]
+    pub lr_decay: f64,
+    /// Adagrad's sum of squares at the start.
+    #[serde(default)]
+    pub initial_accumulator: f64,
+}
+
+impl OptimSpec {
+    /// Adam with torch.optim's defaults.
+    pub fn adam(lr: f64, weight_decay: f64) -> Self {
+        Self {
+            name: OptimName::Adam,
+            lr,
+            weight_decay,
+            beta1: beta1(),
+            beta2: beta2(),
+            eps: eps(),
+            lr_decay: 0.0,
+            initial_accumulator: 0.0,
+        }
+    }
+
+    fn rule(&self) -> Rule {
+        let &Self { weight_decay, beta1, beta2, eps, lr_decay, initial_accumulator, .. } = self;
+        match self.name {
+            OptimName::Adam => Rule::Adam { beta1, beta2, eps, weight_decay },
+            OptimName::Adagrad => Rule::Adagrad { lr_decay, eps, initial_accumulator, weight_decay },
+            OptimName::Sgd => Rule::Sgd { momentum: 0.0, weight_decay },
+        }
+    }
+}
+
+/// A dense parameter with its state: Adam's two moments, Adagrad's sum, none for SGD.
+#[derive(Debug)]
+struct Slot {
+    parameter: Tensor,
+    moments: Vec<Tensor>,
+    steps: Tensor,
+}
+
+/// One optimiser over everything in a [`Weights`] that was not frozen when it was made.
+#[derive(Debug)]
+pub struct Optimizer {
+    spec: OptimSpec,
+    slots: Vec<Slot>,
+}
+
+impl Optimizer {
+    /// Starts from zero state. Tables are brought up to date first; an optimiser made for the same weights before is
+    /// finished with its tables.
+    pub fn new(spec: OptimSpec, weights: &mut Weights) -> Self {
+        weights.tables.attach(spec.rule());
+        let mut parameters = weights.params.active();
+        parameters.extend(weights.tables.dense_parameters());
+        let slot = |(_, parameter): (String, Tensor)| {
+            let zeros = || parameter.detach().zeros_like();
+            let moments = match spec.name {
+                OptimName::Adam => vec![zeros(), zeros()],
+                OptimName::Adagrad => vec![parameter.detach().full_like(spec.initial_accumulator)],
+                OptimName::Sgd => vec![],
+            };
+            let steps = Tensor::zeros([] as [i64; 0], (Kind::Float, parameter.device()));
+            Slot { moments, steps, parameter }
+        };
+        Self { spec, slots: parameters.into_iter().map(slot).collect() }
+    }
+
+    /// Changes the learning rate of the steps to come.
+    pub fn set_lr(&mut self, lr: f64) {
+        self.spec.lr = lr;
+    }
+
+    /// Differentiates `loss` (a scalar) and takes one step.
+    pub fn step(&mut self, loss: &Tensor, weights: &mut Weights) -> Result<()> {
+        let lookups = weights.tables.take_pending();
+        let mut inputs: Vec<&Tensor> = Vec::with_capacity(self.slots.len() + lookups.len());
+        let open: Vec<&Slot> = self.slots.iter().filter(|s| s.parameter.requires_grad()).collect();
+        inputs.extend(open.iter().map(|s| &s.parameter));
+        inputs.extend(lookups.iter().map(|l| &l.leaf));
+        ensure!(!inputs.is_empty(), "nothing to optimise: every parameter is frozen");
+        let gradients = Tensor::f_run_backward(&[loss], &inputs, false, false)?;
+        let (dense, sparse) = gradients.split_at(open.len());
+        self.dense_step(&open, dense)?;
+        weights.tables.accumulate(&lookups, sparse);
+        weights.tables.step(self.spec.lr);
+        Ok(())
+    }
+
+    fn dense_step(&self, slots: &[&Slot], gradients: &[Tensor]) -> Result<()> {
+        let (slots, gradients): (Vec<&Slot>, Vec<&Tensor>) =
+            slots.iter().copied().zip(gradients).filter(|(_, g)| g.defined()).unzip();
+        let n = slots.len();
+        if n == 0 {
+            return Ok(());
+        }
+        let pointers = |tensors: &mut dyn Iterator<Item = &Tensor>| -> Vec<*mut C_tensor> {
+            tensors.map(|t| t.as_ptr().cast_mut()).collect()
+        };
+        // The fused kernels walk parameter and gradient as flat memory.
+        let contiguous: Vec<Tensor> = gradients.iter().map(|g| g.contiguous()).collect();
+        let (p, g) = (pointers(&mut slots.iter().map(|s| &s.parameter)), pointers(&mut contiguous.iter()));
+        let moment = |i: usize| pointers(&mut slots.iter().map(|s| &s.moments[i]));
+        let t = pointers(&mut slots.iter().map(|s| &s.steps));
+        let &OptimSpec { lr, weight_decay, beta1, beta2, eps, lr_decay, .. } = &self.spec;
+        // SAFETY: every array holds n pointers to live tensors, which the shim only reads during the call.
+        check(unsafe {
+            match self.spec.name {
+                OptimName::Adam => {
+                    let (m, v) = (moment(0), moment(1));
+                    scenarec_fused_adam(
+                        n,
+                        p.as_ptr(),
+                        g.as_ptr(),
+                        m.as_ptr(),
+                        v.as_ptr(),
+                        t.as_ptr(),
+                        lr,
+                        beta1,
+                        beta2,
+                        eps,
+                        weight_decay,
+                    )
+                }
+                OptimName::Adagrad => {
+                    let s = moment(0);
+                    scenarec_fused_adagrad(
+                        n,
+                        p.as_ptr(),
+                        g.as_ptr(),
+                        s.as_ptr(),
+                        t.as_ptr(),
+                        lr,
+                        lr_decay,
+                        eps,
+                        weight_decay,
+                    )
+                }
+                OptimName::Sgd => scenarec_fused_sgd(n, p.as_ptr(), g.as_ptr(), lr, weight_decay),
+            }
+        })
+    }
+}
+
+/// Asks libtorch for kernels whose result does not depend on timing, and for full-precision products on a GPU.
+pub fn deterministic() -> Result<()> {
+    // SAFETY: takes no argument and keeps nothing.
+    check(unsafe { scenarec_deterministic() })
+}
+
+fn check(error: *mut c_char) -> Result<()> {
+    if error.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the shim returned a text made by `strdup`, which is ours to read and to free once.
+    let text = unsafe {
+        let text = CStr::from_ptr(error).to_string_lossy().into_owned();
+        scenarec_free(error);
+        text
+    };
+    bail!("libtorch: {text}")
+}
+
+type Tensors = *const *mut C_tensor;
+
+unsafe extern "C" {
+    fn scenarec_free(text: *mut c_char);
+    fn scenarec_fused_adam(
+        n: usize,
+        params: Tensors,
+        grads: Tensors,
+        exp_avgs: Tensors,
+        exp_avg_sqs: Tensors,
+        steps: Tensors,
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        weight_decay: f64,
+    ) -> *mut c_char;
+    fn scenarec_fused_adagrad(
+        n: usize,
+        params: Tensors,
+        grads: Tensors,
+        sums: Tensors,
+        steps: Tensors,
+        lr: f64,
+        lr_decay: f64,
+        eps: f64,
+        weight_decay: f64,
+    ) -> *mut c_char;
+    fn scenarec_fused_sgd(
+        n: usize,
+        params: Tensors,
+        grads: Tensors,
+        lr: f64,
+        weight_decay: f64,
+    ) -> *mut c_char;
+    fn scenarec_deterministic() -> *mut c_char;
+}

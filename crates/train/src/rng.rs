@@ -1,0 +1,49 @@
+//! Random streams of our own: libtorch's generator is global, so nothing here draws from it.
+//!
+//! Every consumer (an initialised parameter, a dropout layer, a shuffle) has a stream of its own, named after it: what
+//! one of them draws never depends on how often another one drew.
+use crate::memory;
+use rand::{RngExt, SeedableRng};
+use rand_distr::StandardNormal;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use tch::{Device, Kind, Tensor};
+
+/// The generator used everywhere.
+pub type Rng = Xoshiro256PlusPlus;
+
+/// The stream called `name` of the run with seed `seed`.
+pub fn stream(seed: u64, name: &str) -> Rng {
+    let mut hash = blake3::Hasher::new();
+    hash.update(&seed.to_le_bytes()).update(name.as_bytes());
+    Rng::from_seed(*hash.finalize().as_bytes())
+}
+
+/// A seed for one part of a run, so that its streams differ from those of the parts that use the run's seed itself.
+pub fn derive(seed: u64, part: &str) -> u64 {
+    stream(seed, part).random()
+}
+
+/// Standard normal numbers, f32 on the CPU.
+pub fn normal(shape: &[i64], rng: &mut Rng) -> Tensor {
+    let out = Tensor::empty(shape, (Kind::Float, Device::Cpu));
+    memory::with_slice_mut(&out, |values| values.iter_mut().for_each(|v| *v = rng.sample(StandardNormal)));
+    out
+}
+
+/// Whole numbers below `end`, i64 `[n]` on the CPU.
+pub fn below(end: i64, n: usize, rng: &mut Rng) -> Tensor {
+    Tensor::from_slice(&(0..n).map(|_| rng.random_range(0..end)).collect::<Vec<i64>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_differ_by_seed_and_name_only() {
+        let first = |seed, name| stream(seed, name).random::<u64>();
+        assert_eq!(first(1, "a"), first(1, "a"));
+        assert_ne!(first(1, "a"), first(1, "b"));
+        assert_ne!(first(1, "a"), first(2, "a"));
+    }
+}

@@ -1,0 +1,5 @@
+//! The table against literal dense optimisers.
+
+mod interface;
+mod reference;
+mod trajectories;
