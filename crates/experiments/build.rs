@@ -14,7 +14,6 @@ const SOURCES: &[(&str, &[&str])] = &[
     ("TRAIN", &["train"]),
     ("BACKBONES", &["backbones"]),
     ("BASELINES", &["baselines"]),
-    ("CONTRASTIVE", &["contrastive"]),
     ("DIFFUSION", &["diffusion"]),
     ("RECIPES", &["experiments/src/recipes"]),
 ];
@@ -28,6 +27,8 @@ fn main() {
     println!("cargo:rerun-if-changed=../../build/rpath.rs");
     println!("cargo:rustc-env=SCENAREC_RUSTC={}", rustc_version());
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in crates/");
+    let lock = crates.parent().expect("crates/ lies in the project").join("Cargo.lock");
+    println!("cargo:rustc-env=SCENAREC_SOURCE_DEPENDENCIES={}", dependencies(&lock));
     for (name, folders) in SOURCES {
         let mut files = Vec::new();
         for folder in *folders {
@@ -44,6 +45,24 @@ fn main() {
         }
         println!("cargo:rustc-env=SCENAREC_SOURCE_{name}={}", &hash.finalize().to_hex()[..16]);
     }
+}
+
+/// Libraries whose version a number can depend on: random streams, and libtorch's arithmetic.
+const LIBRARIES: &[&str] = &["rand", "rand_core", "rand_distr", "rand_xoshiro", "tch", "torch-sys"];
+
+/// Hash of the locked versions of [`LIBRARIES`].
+fn dependencies(lock: &Path) -> String {
+    println!("cargo:rerun-if-changed={}", lock.display());
+    let text = fs::read_to_string(lock).unwrap_or_else(|e| panic!("cannot read {}: {e}", lock.display()));
+    let mut hash = blake3::Hasher::new();
+    for package in text.split("[[package]]") {
+        let value = |key: &str| package.lines().find_map(|l| l.strip_prefix(key)).unwrap_or_default();
+        let name = value("name = ").trim_matches('"');
+        if LIBRARIES.contains(&name) {
+            hash.update(format!("{name} {}\n", value("version = ")).as_bytes());
+        }
+    }
+    hash.finalize().to_hex()[..16].to_string()
 }
 
 /// Rust and C++ files below `folder`. Cargo looks at every folder's own time stamp and at every file's.

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use scenarec_data::Schema;
 use scenarec_train::{
     Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
+    config::{check, check_dropout},
     nn::{Mlp, MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
@@ -31,15 +32,27 @@ pub struct DeepFmConfig {
     pub init: InitScheme,
 }
 
+impl DeepFmConfig {
+    fn check(&self) -> Result<()> {
+        check(self.dim > 0, "dim", || "a width of 0".into())?;
+        check(self.hidden.iter().all(|h| *h > 0), "hidden", || "a width below 1".into())?;
+        check_dropout(self.dropout, "dropout")
+    }
+}
+
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "deepfm",
-    resolve: |value| Ok(serde_yaml::to_value(serde_yaml::from_value::<DeepFmConfig>(value)?)?),
+    resolve: |value| {
+        let config: DeepFmConfig = serde_yaml::from_value(value)?;
+        config.check()?;
+        Ok(serde_yaml::to_value(config)?)
+    },
     build: |schema, value, build| DeepFm::net(schema, &serde_yaml::from_value(value)?, build),
 };
 
 /// logit = Σ_r w_r x_r + FM(E) + MLP(flatten E).
 ///
-/// Parameters `reals.weight` [R, d], `first_order.weight` [R], `mlp.*`.
+/// Parameters `reals.weight` [R, d], `first_order.weight` `[R]`, `mlp.*`.
 #[derive(Debug)]
 pub struct DeepFm {
     reals: Tensor,

@@ -7,6 +7,7 @@ use scenarec_data::Schema;
 use scenarec_train::{
     Batch, Build, Embedded, Init, InitScheme, Net, ParamSet, Params, Weights, bce,
     cold::{Generated, Generator, GeneratorBatch, Schedule, Side, SideChoice},
+    config::check,
     nn::Linear,
     rng::{Rng, normal, stream},
 };
@@ -39,6 +40,11 @@ pub struct CvarConfig {
 }
 
 impl CvarConfig {
+    /// Refuses values under which nothing is trained.
+    pub fn check(&self) -> Result<()> {
+        check(self.iters > 0, "iters", || "0: the generator would never be trained".into())
+    }
+
     /// The method for a net whose embeddings have width `dim`.
     pub fn method(&self, schema: &Schema, dim: usize, build: Build) -> Result<Generated<Cvar>> {
         let &Self { epochs, warm_epochs, iters, .. } = self;
@@ -89,6 +95,7 @@ pub struct CvarDraws {
 impl Cvar {
     /// Encoders and decoder for embeddings of width `dim`.
     pub fn new(config: &CvarConfig, schema: &Schema, dim: usize, build: Build) -> Result<Self> {
+        config.check()?;
         let (side, tables) = Side::new(schema, config.side, &config.frequency, dim, build)?;
         let mut params = ParamSet::new(build.device, build.seed, InitScheme::Torch);
         let (d, mut p) = (dim as i64, params.root());

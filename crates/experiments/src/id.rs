@@ -7,23 +7,24 @@ use std::collections::BTreeMap;
 /// Digits of an id.
 pub const DIGITS: usize = 16;
 
-/// Hash of the sources of one crate (`recipes` for this crate's recipes), taken when this program was built.
+/// Hash of the sources of one crate (`recipes` for this crate's recipes, `dependencies` for the versions of the
+/// libraries that numbers come from), taken when this program was built.
 pub fn source_hash(name: &str) -> Result<&'static str> {
     Ok(match name {
         "data" => env!("SCENAREC_SOURCE_DATA"),
         "train" => env!("SCENAREC_SOURCE_TRAIN"),
         "backbones" => env!("SCENAREC_SOURCE_BACKBONES"),
         "baselines" => env!("SCENAREC_SOURCE_BASELINES"),
-        "contrastive" => env!("SCENAREC_SOURCE_CONTRASTIVE"),
         "diffusion" => env!("SCENAREC_SOURCE_DIFFUSION"),
         "recipes" => env!("SCENAREC_SOURCE_RECIPES"),
+        "dependencies" => env!("SCENAREC_SOURCE_DEPENDENCIES"),
         other => anyhow::bail!("there is no crate {other:?} whose sources could be hashed"),
     })
 }
 
 /// The crates whose code a job runs, with the hashes of their sources.
 pub fn sources(job: &Job) -> Result<BTreeMap<String, String>> {
-    let mut crates = vec!["data", "train", "backbones", "recipes"];
+    let mut crates = vec!["data", "train", "backbones", "recipes", "dependencies"];
     if let Some(name) = job.method.get("name").and_then(|n| n.as_str()) {
         let method = METHODS.iter().find(|m| m.name == name);
         crates.extend(method.with_context(|| format!("unknown method {name:?}"))?.crates);

@@ -7,6 +7,9 @@ use scenarec_train::{Build, ColdItemMethod, cold::Plain};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_yaml::Value;
 
+/// Builds a method for data with the given schema and a net whose embeddings have the given width.
+pub type BuildMethod = fn(&Schema, Value, usize, Build) -> Result<Box<dyn ColdItemMethod>>;
+
 /// A method's entry in the registry.
 #[derive(Clone, Copy, Debug)]
 pub struct MethodEntry {
@@ -16,8 +19,8 @@ pub struct MethodEntry {
     pub crates: &'static [&'static str],
     /// Checks a configuration and fills in every default.
     pub resolve: fn(Value) -> Result<Value>,
-    /// The method for a net whose embeddings have the given width.
-    pub build: fn(&Schema, Value, usize, Build) -> Result<Box<dyn ColdItemMethod>>,
+    /// Builds it.
+    pub build: BuildMethod,
 }
 
 /// All methods.
@@ -25,13 +28,13 @@ pub const METHODS: &[MethodEntry] = &[
     MethodEntry {
         name: "none",
         crates: &[],
-        resolve: resolve::<PlainConfig>,
+        resolve: |value| resolve(value, |_: &PlainConfig| Ok(())),
         build: |_, _, _, _| Ok(Box::new(Plain)),
     },
     MethodEntry {
         name: "cvar",
         crates: &["baselines"],
-        resolve: resolve::<CvarConfig>,
+        resolve: |value| resolve(value, CvarConfig::check),
         build: |schema, value, dim, build| {
             Ok(Box::new(serde_yaml::from_value::<CvarConfig>(value)?.method(schema, dim, build)?))
         },
@@ -39,7 +42,7 @@ pub const METHODS: &[MethodEntry] = &[
     MethodEntry {
         name: "csdm",
         crates: &["diffusion"],
-        resolve: resolve::<CsdmConfig>,
+        resolve: |value| resolve(value, CsdmConfig::check),
         build: |schema, value, dim, build| {
             Ok(Box::new(serde_yaml::from_value::<CsdmConfig>(value)?.method(schema, dim, build)?))
         },
@@ -53,8 +56,10 @@ struct PlainConfig {
     name: String,
 }
 
-fn resolve<T: DeserializeOwned + Serialize>(value: Value) -> Result<Value> {
-    Ok(serde_yaml::to_value(serde_yaml::from_value::<T>(value)?)?)
+fn resolve<T: DeserializeOwned + Serialize>(value: Value, check: fn(&T) -> Result<()>) -> Result<Value> {
+    let config: T = serde_yaml::from_value(value)?;
+    check(&config)?;
+    Ok(serde_yaml::to_value(config)?)
 }
 
 /// The method called `name`.

@@ -72,7 +72,8 @@ enum Module {
 
 impl Module {
     fn new(name: &str, file: &ParityFile, dim: usize, build: Build) -> Result<Self> {
-        let mut config = file.method.clone().context("--module needs a section `method` in the configuration")?;
+        let mut config =
+            file.method.clone().context("--module needs a section `method` in the configuration")?;
         // Dropout has no place in a comparison; in evaluation mode it is off anyway.
         if name == "csdm" {
             for key in ["side_dropout", "denoiser_dropout"] {
@@ -101,7 +102,12 @@ impl Module {
     }
 
     /// Loss, logits, generated embeddings.
-    fn loss(&mut self, net: &Net, batch: &GeneratorBatch<'_>, inputs: &State) -> Result<(Tensor, Tensor, Tensor)> {
+    fn loss(
+        &mut self,
+        net: &Net,
+        batch: &GeneratorBatch<'_>,
+        inputs: &State,
+    ) -> Result<(Tensor, Tensor, Tensor)> {
         let input = |name: &str| -> Result<Tensor> { Ok(named(inputs, name)?.shallow_clone()) };
         match self {
             Self::Csdm(m) => {
@@ -155,7 +161,8 @@ fn read_config(args: &ParityArgs) -> Result<ParityFile> {
     if file.model.get("dropout").is_some() {
         file.model["dropout"] = Value::from(0.0);
     }
-    file.model = (scenarec_backbones::model(&args.model)?.resolve)(file.model).with_context(|| format!("{path}: model"))?;
+    file.model = (scenarec_backbones::model(&args.model)?.resolve)(file.model)
+        .with_context(|| format!("{path}: model"))?;
     Ok(file)
 }
 
@@ -246,13 +253,20 @@ fn integers(t: &Tensor, name: &str, columns: Option<usize>) -> Result<(Vec<i64>,
     let size = t.size();
     ensure!(size.len() == 1 + usize::from(columns.is_some()), "{name} has shape {size:?}");
     let width = size.get(1).copied().unwrap_or(1) as usize;
-    ensure!(columns.is_none_or(|c| c == width || c == 0), "{name} has {width} columns, the schema says {columns:?}");
+    ensure!(
+        columns.is_none_or(|c| c == width || c == 0),
+        "{name} has {width} columns, the schema says {columns:?}"
+    );
     Ok((Vec::<i64>::try_from(t.flatten(0, -1))?, width))
 }
 
 fn read_batch(schema: &Schema, inputs: &State) -> Result<Batch> {
     let rows = named(inputs, "scenario")?.size()[0] as usize;
-    let mut batch = Batch { rows, scenario: integers(named(inputs, "scenario")?, "scenario", None)?.0, ..Batch::default() };
+    let mut batch = Batch {
+        rows,
+        scenario: integers(named(inputs, "scenario")?, "scenario", None)?.0,
+        ..Batch::default()
+    };
     let mut reals: Vec<Vec<f32>> = Vec::new();
     for field in &schema.fields {
         let table = field.table.as_deref().and_then(|t| schema.table(t)).map_or(0, |(_, t)| t.rows);

@@ -128,17 +128,27 @@ impl History {
         for f in store.finished(true)? {
             let measures = store.measures(&f.folder).unwrap_or_default();
             if let Some(m) = measures.iter().find(|m| m.metric == "wall_seconds") {
-                let (sum, n) = history.0.entry(kind(&f.job)).or_default();
-                *sum += m.value;
-                *n += 1;
+                history.learn(&kind(&f.job), m.value);
             }
         }
         Ok(history)
     }
 
+    /// Another job of this kind took so many seconds.
+    pub(crate) fn learn(&mut self, kind: &str, seconds: f64) {
+        let (sum, n) = self.0.entry(kind.into()).or_default();
+        *sum += seconds;
+        *n += 1;
+    }
+
+    /// Seconds that jobs of this kind took on average.
+    pub(crate) fn of_kind(&self, kind: &str) -> Option<f64> {
+        self.0.get(kind).map(|(sum, n)| sum / f64::from(*n))
+    }
+
     /// Seconds that jobs like this one took on average.
     pub fn expected(&self, job: &Job) -> Option<f64> {
-        self.0.get(&kind(job)).map(|(sum, n)| sum / f64::from(*n))
+        self.of_kind(&kind(job))
     }
 
     /// Seconds that `nodes` will take on `jobs` processes: known part, and the number of nodes without experience.
@@ -150,7 +160,7 @@ impl History {
 }
 
 /// What a job's time depends on most.
-fn kind(job: &Job) -> String {
+pub(crate) fn kind(job: &Job) -> String {
     let mut same = job.clone();
     same.seed = 0;
     same.dataset.fingerprint = String::new();

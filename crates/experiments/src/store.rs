@@ -5,7 +5,7 @@
 //! runs/<id>/           job.json  environment.json  log.txt  measures.jsonl
 //! runs/stages/<id>/    the same, and the stage's own files
 //! runs/.tmp-<id>-xxxx  being written; removed at the next start where its process is dead
-//! runs/.locks/<id>.lock, runs/.logs/<id>.log, runs/.failed/<id>.json, runs/.orders/<id>.json
+//! runs/.locks/<id>.lock, runs/.logs/<id>.log, runs/.failed/<id>.json
 //! ```
 use crate::{id, job::Job};
 use anyhow::{Context, Result};
@@ -13,6 +13,7 @@ use scenarec_train::Measure;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, TryLockError},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -50,7 +51,7 @@ pub struct Finished {
 impl Store {
     /// Opens `runs` (made where it does not exist) and the measures that are part of the repository.
     pub fn open(runs: &Path, committed: &Path) -> Result<Self> {
-        for folder in ["stages", ".locks", ".logs", ".failed", ".orders"] {
+        for folder in ["stages", ".locks", ".logs", ".failed"] {
             let folder = runs.join(folder);
             fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
@@ -83,11 +84,6 @@ impl Store {
     /// The log of the process that works on `id`.
     pub fn log(&self, id: &str) -> PathBuf {
         self.runs.join(".logs").join(format!("{id}.log"))
-    }
-
-    /// The file that tells a worker what to do.
-    pub fn order(&self, id: &str) -> PathBuf {
-        self.runs.join(".orders").join(format!("{id}.json"))
     }
 
     /// Locks `id` for this process until the file is dropped; `wait` is called where another process has it.
@@ -190,6 +186,35 @@ impl Store {
             }
         }
         Ok(all)
+    }
+
+    /// Copies job and measures of finished runs on data that is not simulated into the repository; returns how many.
+    pub fn publish<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<usize> {
+        let mut copied = 0;
+        for id in ids {
+            let from = self.folder(id, false);
+            let to = self.committed.join(id);
+            if !from.join("job.json").is_file() || to.is_dir() {
+                continue;
+            }
+            if self.measures(&from)?.iter().any(|m| m.provenance == "simulated") {
+                continue;
+            }
+            fs::create_dir_all(&self.committed)
+                .with_context(|| format!("cannot make {}", self.committed.display()))?;
+            let tmp = tempfile::Builder::new()
+                .prefix(".publishing-")
+                .permissions(PermissionsExt::from_mode(0o777)) // Less the umask.
+                .tempdir_in(&self.committed)
+                .with_context(|| format!("cannot write to {}", self.committed.display()))?;
+            for file in ["job.json", "environment.json", "measures.jsonl"] {
+                fs::copy(from.join(file), tmp.path().join(file))
+                    .with_context(|| format!("cannot copy {file} of {id} to {}", self.committed.display()))?;
+            }
+            fs::rename(tmp.keep(), &to).with_context(|| format!("cannot make {}", to.display()))?;
+            copied += 1;
+        }
+        Ok(copied)
     }
 
     /// Remembers why `id` failed.

@@ -115,6 +115,7 @@ fn what_is_not_yaml() {
 fn in_a_method() {
     let project = Project::new();
     let file = "configs/methods/csdm.yaml";
+    let shipped = project.read(file);
     project.write(file, "method: csdm\nconfig:\n  rho: high\n");
     let error = project.error(&PLAN);
     let expected =
@@ -125,6 +126,10 @@ fn in_a_method() {
     let expected =
         "error: configs/methods/csdm.yaml:4:15: profiles.released.roh: method csdm: unknown field `roh`";
     assert!(error.starts_with(expected), "{error}");
+    project.write(file, &shipped.replace("  stride: 10\n", "  stride: 101\n"));
+    let expected =
+        "error: configs/methods/csdm.yaml:7:11: config.stride: method csdm: 101 is not between 1 and the 100";
+    assert!(project.error(&PLAN).starts_with(expected), "{}", project.error(&PLAN));
     project.write(file, "method: cdsm\n");
     let expected =
         "error: configs/methods/csdm.yaml:1:9: method: unknown method `cdsm`; did you mean `csdm`?";

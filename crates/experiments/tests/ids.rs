@@ -52,7 +52,7 @@ fn every_cause_of_a_result_is_in_the_id() {
 #[test]
 fn other_crates_do_not_matter() {
     let sources = id::sources(&job(&Selection::default())).unwrap();
-    assert!(!sources.contains_key("baselines") && !sources.contains_key("contrastive"), "{sources:?}");
+    assert!(sources.contains_key("diffusion") && !sources.contains_key("baselines"), "{sources:?}");
 }
 
 #[test]

@@ -87,9 +87,9 @@ fn two_processes_share_the_work() {
 fn an_interrupted_one_says_how_to_go_on() {
     let project = Project::with_small_table();
     let child = project.command(&RUN).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let orders = project.path("runs/.orders");
+    let logs = project.path("runs/.logs");
     let start = Instant::now();
-    while fs::read_dir(&orders).map_or(0, Iterator::count) == 0 && start.elapsed().as_secs() < 60 {
+    while fs::read_dir(&logs).map_or(0, Iterator::count) == 0 && start.elapsed().as_secs() < 60 {
         sleep(Duration::from_millis(20));
     }
     let pid = rustix::process::Pid::from_child(&child);
@@ -140,4 +140,17 @@ fn a_number_of_older_code_is_shown_only_on_demand_and_marked() {
     let gone = project.ok(&["gc", "--yes"]);
     assert!(gone.contains("0123456789abcdef (of older code or data)"), "{gone}");
     assert!(!project.path("runs/0123456789abcdef").exists());
+}
+
+#[test]
+fn another_scheduler_can_do_the_work() {
+    let project = Project::with_small_table();
+    let some = ["--quick", "--only", "method=none,cvar", "--seeds", "1"];
+    let commands = project.ok(&[&["plan", "small", "--orders", "orders"], &some[..]].concat());
+    assert_eq!(commands.lines().count(), 3, "{commands}");
+    for command in commands.lines() {
+        let arguments: Vec<&str> = command.split(' ').skip(2).collect();
+        project.ok(&arguments);
+    }
+    assert!(project.ok(&[&["plan", "small"], &some[..]].concat()).contains(" 0 to do"));
 }

@@ -1,6 +1,6 @@
 //! Choosing the device, and the settings of libtorch that a run needs.
 use anyhow::{Context, Result, bail};
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Once};
 use tch::Device;
 
 /// The folder libtorch was loaded from, read from this process's memory map.
@@ -32,8 +32,11 @@ pub fn open(name: &str, threads: usize) -> Result<Device> {
         }
         other => bail!("unknown device {other:?}: cpu and cuda are known"),
     };
+    crate::optim::flush_denormals()?;
     tch::set_num_threads(threads as i32);
-    tch::set_num_interop_threads(1);
+    // libtorch takes this once per process.
+    static INTEROP: Once = Once::new();
+    INTEROP.call_once(|| tch::set_num_interop_threads(1));
     Ok(device)
 }
 

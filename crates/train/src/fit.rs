@@ -63,6 +63,7 @@ pub fn fit<S>(
     mut stopping: Option<Stopping<'_, S>>,
 ) -> Result<Trained> {
     ensure!(!feed.rows().is_empty(), "{what}: there are no rows to train on");
+    ensure!(epochs.batch > 0 && epochs.iters > 0, "{what}: a batch needs a row and a step, not {epochs:?}");
     progress.begin(what, epochs.epochs as u64 * feed.batches(epochs.batch) * epochs.iters as u64);
     let start = Instant::now();
     let mut done = Trained::default();
@@ -83,6 +84,7 @@ pub fn fit<S>(
         done.losses.push(mean.value().with_context(|| format!("{what}, epoch {epoch}"))?);
         if let Some(stopping) = &mut stopping {
             let score = (stopping.score)(subject)?;
+            ensure!(!score.is_nan(), "{what}, epoch {epoch}: the validation score is NaN");
             done.scores.push(score);
             if best.as_ref().is_none_or(|(b, _)| score > *b) {
                 best = Some((score, (stopping.snapshot)(subject)));

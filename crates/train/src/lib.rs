@@ -1,6 +1,7 @@
 //! Tensors: embedding tables, batches, optimisers, shared layers, the loop, metrics, records. Knows no model.
 pub mod batch;
 pub mod cold;
+pub mod config;
 pub mod device;
 pub mod embedding;
 pub mod fit;
@@ -15,6 +16,7 @@ pub mod progress;
 pub mod recorder;
 pub mod rng;
 pub mod table;
+pub mod testing;
 
 pub use batch::{Batch, Feed};
 pub use cold::{ColdItemMethod, ColdItems};

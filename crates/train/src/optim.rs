@@ -200,6 +200,12 @@ pub fn deterministic() -> Result<()> {
     check(unsafe { scenarec_deterministic() })
 }
 
+/// Lets libtorch take numbers below 1.2e-38 as zero on this thread, as the tables' own kernels do.
+pub fn flush_denormals() -> Result<()> {
+    // SAFETY: takes no argument and keeps nothing.
+    check(unsafe { scenarec_flush_denormals() })
+}
+
 fn check(error: *mut c_char) -> Result<()> {
     if error.is_null() {
         return Ok(());
@@ -249,4 +255,5 @@ unsafe extern "C" {
         weight_decay: f64,
     ) -> *mut c_char;
     fn scenarec_deterministic() -> *mut c_char;
+    fn scenarec_flush_denormals() -> *mut c_char;
 }

@@ -65,7 +65,7 @@ impl Denoiser {
     }
 
     /// # Shapes
-    /// z [B, d], offset [d] or [B, d] -> [B, d]
+    /// z [B, d], offset `[d]` or [B, d] -> [B, d]
     pub fn forward(&self, z: &Tensor, offset: &Tensor, train: bool) -> Tensor {
         let x = self.dropout.forward(z, train);
         let state = self.layers[0].weight().narrow(1, 0, self.d);

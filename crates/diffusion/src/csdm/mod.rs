@@ -9,6 +9,7 @@ use scenarec_data::Schema;
 use scenarec_train::{
     Batch, Build, Embedded, Init, InitScheme, Mode, Net, ParamSet, Weights, bce,
     cold::{Generated, Generator, GeneratorBatch, Schedule as Training, Side, SideChoice},
+    config::{check, check_dropout},
     net::Frozen,
     nn::{Dropout, Linear},
     rng::{Rng, below, normal, stream},
@@ -61,6 +62,18 @@ pub struct CsdmConfig {
 }
 
 impl CsdmConfig {
+    /// Refuses values under which the process is not defined.
+    pub fn check(&self) -> Result<()> {
+        let &Self { stride, timesteps, beta, rho, denoiser_dropout, side_dropout, iters, .. } = self;
+        let within = (1..=timesteps).contains(&stride);
+        check(within, "stride", || format!("{stride} is not between 1 and the {timesteps} time steps"))?;
+        check(beta > 0.0 && beta < 1.0, "beta", || format!("{beta} is not in (0, 1)"))?;
+        check(rho >= 0.0 && rho.is_finite(), "rho", || format!("{rho} is not a number from 0 on"))?;
+        check_dropout(denoiser_dropout, "denoiser_dropout")?;
+        check_dropout(side_dropout, "side_dropout")?;
+        check(iters > 0, "iters", || "0: the generator would never be trained".into())
+    }
+
     /// The method for a net whose embeddings have width `dim`.
     pub fn method(&self, schema: &Schema, dim: usize, build: Build) -> Result<Generated<Csdm>> {
         let &Self { epochs, warm_epochs, iters, keep_finetuned, .. } = self;
@@ -101,12 +114,7 @@ pub struct CsdmDraws {
 impl Csdm {
     /// The generator for embeddings of width `dim`.
     pub fn new(config: &CsdmConfig, schema: &Schema, dim: usize, build: Build) -> Result<Self> {
-        ensure!(
-            (1..=config.timesteps).contains(&config.stride),
-            "stride {} is not between 1 and the {} time steps",
-            config.stride,
-            config.timesteps
-        );
+        config.check()?;
         let (side, tables) = Side::new(schema, config.side, &config.frequency, dim, build)?;
         let mut params = ParamSet::new(build.device, build.seed, InitScheme::Torch);
         let (d, mut p) = (dim as i64, params.root());

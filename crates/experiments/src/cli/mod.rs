@@ -11,7 +11,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// Reproduces papers on cold-start and multi-scenario click-through-rate prediction, table by table.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "scenarec", version, arg_required_else_help = true)]
 struct Cli {
     /// The project's folder, with `configs/`; found from the current folder upwards where it is not given.
     #[arg(long, global = true, value_name = "DIR")]
@@ -41,7 +41,7 @@ enum Command {
     /// A table's runs with every setting resolved.
     Show(select::TableArgs),
     /// A table's runs and shared stages: which exist, and how long the rest takes.
-    Plan(select::TableArgs),
+    Plan(tables::PlanArgs),
     /// Run what is missing of a table, and show it.
     Run(tables::RunArgs),
     /// Show a table from the runs that exist.
@@ -69,10 +69,10 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Execute one job of a plan; `run` starts these.
+    /// Execute one job of a plan; `run` starts these, and so can any other scheduler (see `plan --orders`).
     #[command(hide = true)]
     Worker {
-        /// The order, as `run` writes it.
+        /// The order, as `plan --orders` writes it; - is the standard input.
         order: PathBuf,
         /// End when this process ends, which started this one.
         #[arg(long)]
@@ -107,7 +107,7 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
     match cli.command {
         Command::List { folders } => tables::list(&roots(&folders)?, paper)?,
         Command::Show(args) => tables::show(&roots(&args.folders)?, paper, &args)?,
-        Command::Plan(args) => tables::plan(&roots(&args.folders)?, paper, &args)?,
+        Command::Plan(args) => tables::plan(&roots(&args.table.folders)?, paper, &args)?,
         Command::Run(args) => return tables::run(&roots(&args.table.folders)?, paper, &args),
         Command::Report(args) => tables::report(&roots(&args.table.folders)?, paper, &args)?,
         Command::Data(command) => data::execute(root, &command)?,

@@ -3,7 +3,7 @@ use super::{print, select::TableArgs};
 use crate::{
     engine::{self, Options},
     id,
-    plan::{History, Plan},
+    plan::{History, Node, Plan},
     report::{Format, Report},
     roots::Roots,
     spec::{Catalog, Selection, TableSpec, resolve},
@@ -11,7 +11,23 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clap::Args;
-use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// `plan TABLE`
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub table: TableArgs,
+    /// Write what is to do as files into this folder and print the commands that do it, for another scheduler; those
+    /// of stages come first and must have ended before the others start.
+    #[arg(long, value_name = "DIR")]
+    pub orders: Option<PathBuf>,
+}
 
 /// `run TABLE`
 #[derive(Debug, Args)]
@@ -37,6 +53,10 @@ pub(super) struct ReportArgs {
     /// Where a run is missing, show the number of older code or data, marked.
     #[arg(long)]
     pub stale: bool,
+    /// Copy the measures of the table's finished runs on data that is not simulated to docs/results, where they count
+    /// as finished for everybody who has the repository.
+    #[arg(long)]
+    pub publish: bool,
 }
 
 /// A table with what is selected of it, its plan and its store.
@@ -91,10 +111,10 @@ pub(super) fn list(roots: &Roots, paper: Option<&str>) -> Result<()> {
         if paper.is_some_and(|p| p != spec.paper) {
             continue;
         }
-        let selection = Selection::default();
-        let store = Store::open(&roots.runs, &roots.committed())?;
         let title = spec.title.clone();
-        let session = Session { catalog: Catalog::open(&roots.configs()), spec, selection, store };
+        let store = Store::open(&roots.runs, &roots.committed())?;
+        let catalog = Catalog::open(&roots.configs());
+        let session = Session { catalog, spec, selection: Selection::default(), store };
         // A dataset that cannot be read is no reason not to list the table.
         let runs = match session.plan(roots) {
             Ok((plan, _)) => {
@@ -141,11 +161,14 @@ pub(super) fn show(roots: &Roots, paper: Option<&str>, args: &TableArgs) -> Resu
 }
 
 /// Runs and stages, which exist, and how long the rest takes.
-pub(super) fn plan(roots: &Roots, paper: Option<&str>, args: &TableArgs) -> Result<()> {
-    let session = Session::open(roots, paper, args)?;
+pub(super) fn plan(roots: &Roots, paper: Option<&str>, args: &PlanArgs) -> Result<()> {
+    let session = Session::open(roots, paper, &args.table)?;
     let (plan, _) = session.plan(roots)?;
     let history = History::read(&session.store)?;
     let missing = plan.missing();
+    if let Some(folder) = &args.orders {
+        return orders(roots, &missing, folder);
+    }
     let mut out = String::new();
     for node in plan.nodes.values() {
         let state = if node.finished {
@@ -166,6 +189,26 @@ pub(super) fn plan(roots: &Roots, paper: Option<&str>, args: &TableArgs) -> Resu
         engine::clock(seconds),
         if unknown > 0 { format!(" and {unknown} of unknown time") } else { String::new() }
     );
+    print(&out)
+}
+
+/// Writes an order per missing job and prints the commands, stages first.
+fn orders(roots: &Roots, missing: &[&Node], folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut out = String::new();
+    let (stages, runs): (Vec<&Node>, Vec<&Node>) = missing.iter().partition(|n| n.is_stage());
+    for node in stages.into_iter().chain(runs) {
+        let file = folder.join(format!("{}.json", node.id));
+        write(&file, &serde_json::to_string_pretty(&engine::Order::of(node))?)?;
+        let threads = node.job.threads;
+        out += &format!(
+            "OMP_NUM_THREADS={threads} scenarec --root {} worker {} --raw {} --runs {}\n",
+            roots.project.display(),
+            file.display(),
+            roots.data.raw.display(),
+            roots.runs.display()
+        );
+    }
     print(&out)
 }
 
@@ -215,6 +258,11 @@ pub(super) fn report(roots: &Roots, paper: Option<&str>, args: &ReportArgs) -> R
     let session = Session::open(roots, paper, &args.table)?;
     let (plan, notes) = session.plan(roots)?;
     let report = Report::new(&session.spec, &session.selection, &plan, &session.store, notes, args.stale)?;
+    if args.publish {
+        let n =
+            session.store.publish(plan.nodes.values().filter(|n| !n.is_stage()).map(|n| n.id.as_str()))?;
+        eprintln!("{n} runs copied to {}", roots.committed().display());
+    }
     let text = report.render(args.format)?;
     match &args.out {
         Some(path) => write(path, &text),
@@ -223,9 +271,9 @@ pub(super) fn report(roots: &Roots, paper: Option<&str>, args: &ReportArgs) -> R
 }
 
 /// Writes a file completely or not at all.
-fn write(path: &std::path::Path, text: &str) -> Result<()> {
+fn write(path: &Path, text: &str) -> Result<()> {
     let what = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let tmp = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
     fs::write(tmp.path(), text).with_context(what)?;
     // A temporary file is for its owner only; a report is for everybody.

@@ -1,6 +1,6 @@
 //! Progress of all workers: bars on a terminal, a line now and then elsewhere.
 use super::messages::Message;
-use crate::plan::{History, Node};
+use crate::plan::{self, History, Node};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{
     collections::BTreeMap,
@@ -17,29 +17,23 @@ pub(super) struct Display {
     bars: Option<(MultiProgress, ProgressBar)>,
     start: Instant,
     jobs: usize,
-    /// Name and expected seconds of every job.
-    known: BTreeMap<String, (String, f64)>,
+    /// Name of every job, and its kind, on which its time depends.
+    known: BTreeMap<String, (String, String)>,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     running: BTreeMap<String, (Instant, Option<ProgressBar>)>,
-    finished: usize,
-    finished_work: f64,
+    waiting: Vec<String>,
+    history: History,
     told: Option<Instant>,
 }
 
 impl Display {
-    pub(super) fn new(nodes: &[&Node], history: &History, jobs: usize) -> Self {
-        let expected: Vec<Option<f64>> = nodes.iter().map(|n| history.expected(&n.job)).collect();
-        let (sum, n) = expected.iter().flatten().fold((0.0, 0), |(s, n), e| (s + e, n + 1));
-        let mean = if n == 0 { 1.0 } else { sum / f64::from(n) };
-        let known = nodes
-            .iter()
-            .zip(expected)
-            .map(|(n, e)| (n.id.clone(), (n.what(), e.unwrap_or(mean).max(1e-3))))
-            .collect();
+    pub(super) fn new(nodes: &[&Node], history: History, jobs: usize) -> Self {
+        let known: BTreeMap<_, _> =
+            nodes.iter().map(|n| (n.id.clone(), (n.what(), plan::kind(&n.job)))).collect();
+        let waiting = known.keys().cloned().collect();
         let bars = std::io::stderr().is_terminal().then(|| {
             let multi = MultiProgress::new();
             let total = multi.add(ProgressBar::new(nodes.len() as u64));
@@ -48,7 +42,8 @@ impl Display {
             total.enable_steady_tick(Duration::from_millis(500));
             (multi, total)
         });
-        Self { bars, start: Instant::now(), jobs, known, state: Mutex::default() }
+        let state = State { running: BTreeMap::new(), waiting, history, told: None };
+        Self { bars, start: Instant::now(), jobs, known, state: Mutex::new(state) }
     }
 
     /// A line of text.
@@ -67,7 +62,10 @@ impl Display {
             bar.set_prefix(self.known[id].0.clone());
             bar
         });
-        self.lock().running.insert(id.into(), (Instant::now(), bar));
+        let mut state = self.lock();
+        state.waiting.retain(|w| w != id);
+        state.running.insert(id.into(), (Instant::now(), bar));
+        drop(state);
         self.tick();
     }
 
@@ -89,11 +87,12 @@ impl Display {
 
     pub(super) fn ended(&self, id: &str) {
         let mut state = self.lock();
-        if let Some((_, Some(bar))) = state.running.remove(id) {
-            bar.finish_and_clear();
+        if let Some((since, bar)) = state.running.remove(id) {
+            state.history.learn(&self.known[id].1, since.elapsed().as_secs_f64());
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
         }
-        state.finished += 1;
-        state.finished_work += self.known[id].1;
         drop(state);
         self.tick();
     }
@@ -108,35 +107,46 @@ impl Display {
     fn tick(&self) {
         let mut state = self.lock();
         let left = self.left(&state);
+        let finished = self.known.len() - state.waiting.len() - state.running.len();
         if let Some((_, total)) = &self.bars {
-            total.set_position(state.finished as u64);
+            total.set_position(finished as u64);
             total.set_message(left);
         } else if state.told.is_none_or(|t| t.elapsed() >= INTERVAL) {
             state.told = Some(Instant::now());
             let elapsed = clock(self.start.elapsed().as_secs_f64());
             eprintln!(
                 "{} of {} done, {} running, {elapsed}, {left}",
-                state.finished,
+                finished,
                 self.known.len(),
                 state.running.len()
             );
         }
     }
 
-    /// "about 3:10 left"
+    /// "about 3:10 left", from what earlier jobs of the same kinds took.
     fn left(&self, state: &State) -> String {
-        let total: f64 = self.known.values().map(|(_, e)| e).sum();
-        let running: f64 = state
-            .running
-            .iter()
-            .map(|(id, (since, _))| since.elapsed().as_secs_f64().min(0.95 * self.known[id].1))
-            .sum();
-        let elapsed = self.start.elapsed().as_secs_f64();
-        let work = state.finished_work + running;
-        if state.finished == 0 || work <= 0.0 {
-            return format!("{} at once", self.jobs);
+        let mut seconds = 0.0;
+        let mut unknown = 0;
+        let expected = |id: &String| state.history.of_kind(&self.known[id].1);
+        for id in &state.waiting {
+            match expected(id) {
+                Some(e) => seconds += e,
+                None => unknown += 1,
+            }
         }
-        format!("about {} left", clock(elapsed * (total - work).max(0.0) / work))
+        for (id, (since, _)) in &state.running {
+            let elapsed = since.elapsed().as_secs_f64();
+            match expected(id) {
+                // A job that takes longer than expected is not about to end for that.
+                Some(e) => seconds += (e - elapsed).max(0.1 * elapsed),
+                None => unknown += 1,
+            }
+        }
+        let left = clock(seconds / self.jobs.max(1) as f64);
+        match unknown {
+            0 => format!("about {left} left"),
+            n => format!("about {left} left and {n} of unknown time"),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     process::{Command, ExitStatus, Stdio},
     sync::{Condvar, Mutex},
     time::Duration,
@@ -52,7 +52,7 @@ pub fn execute(plan: &Plan, store: &Store, roots: &Roots, options: &Options) -> 
         return Ok(Outcome::default());
     }
     interrupt::listen();
-    let display = Display::new(&missing, &History::read(store)?, options.jobs);
+    let display = Display::new(&missing, History::read(store)?, options.jobs);
     let mut state = State {
         unfinished: missing.iter().map(|n| n.id.clone()).collect(),
         waiting: missing,
@@ -182,28 +182,20 @@ impl<'a> Pool<'a> {
 
     /// Executes one job in a process of its own. An error means that no job can be executed.
     fn run(&self, node: &Node) -> Result<Option<Failure>> {
-        let order = Order { id: node.id.clone(), job: node.job.clone(), inputs: node.inputs.clone() };
-        let file = self.store.order(&node.id);
-        let tmp = tempfile::NamedTempFile::new_in(self.store.runs().join(".orders"))
-            .with_context(|| format!("cannot write to {}", self.store.runs().display()))?;
-        fs::write(tmp.path(), serde_json::to_vec_pretty(&order)?)
-            .with_context(|| format!("cannot write {}", file.display()))?;
-        tmp.persist(&file).with_context(|| format!("cannot write {}", file.display()))?;
-
+        let order = serde_json::to_vec(&Order::of(node))?;
         let threads = node.job.threads.to_string();
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(&program)
             .arg("--root")
             .arg(&self.roots.project)
-            .arg("worker")
-            .arg(&file)
+            .args(["worker", "-"])
             .arg("--raw")
             .arg(&self.roots.data.raw)
             .arg("--runs")
             .arg(&self.roots.runs)
             .args(["--parent", &std::process::id().to_string()])
             .envs(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"].map(|v| (v, &threads)))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -211,6 +203,10 @@ impl<'a> Pool<'a> {
         interrupt::add(child.id());
         self.display.started(&node.id);
         let mut error = None;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A worker that ends before it has read everything says why itself.
+            let _ = stdin.write_all(&order);
+        }
         let out = child.stdout.take().context("the worker has no output")?;
         for line in BufReader::new(out).lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
@@ -225,7 +221,6 @@ impl<'a> Pool<'a> {
         if status.success() && self.store.find(&node.id, node.is_stage()).is_some() {
             // Its log is in the finished folder.
             let _ = fs::remove_file(self.store.log(&node.id));
-            let _ = fs::remove_file(&file);
             return Ok(None);
         }
         let log = Some(self.store.log(&node.id)).filter(|l| l.is_file());

@@ -6,6 +6,7 @@ use super::{
 use crate::{
     id,
     job::{Job, JobContext},
+    plan::Node,
     recipes::RECIPES,
     roots::Roots,
     store::Store,
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::Write,
+    io::{Read, Write},
+    os::unix::fs::PermissionsExt,
     path::Path,
     time::Instant,
 };
@@ -32,6 +34,24 @@ pub struct Order {
     pub job: Job,
     /// Name and id of the stages it needs.
     pub inputs: BTreeMap<String, String>,
+}
+
+impl Order {
+    /// The order to do what a node says.
+    pub fn of(node: &Node) -> Self {
+        Self { id: node.id.clone(), job: node.job.clone(), inputs: node.inputs.clone() }
+    }
+
+    /// Reads an order from a file, or from the standard input where that is `-`.
+    fn read(file: &Path) -> Result<Self> {
+        let mut text = Vec::new();
+        if file == Path::new("-") {
+            std::io::stdin().read_to_end(&mut text).context("cannot read the order")?;
+        } else {
+            text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        }
+        serde_json::from_slice(&text).with_context(|| format!("{} is no order", file.display()))
+    }
 }
 
 /// Executes the order in `file`. Errors are told on the standard output too, for the process that shows them.
@@ -53,9 +73,7 @@ fn die_with(parent: Option<u32>) -> Result<()> {
 }
 
 fn execute(file: &Path, roots: &Roots) -> Result<()> {
-    let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let order: Order =
-        serde_json::from_slice(&text).with_context(|| format!("{} is no order", file.display()))?;
+    let order = Order::read(file)?;
     let job = &order.job;
     let id = id::of(job)?;
     anyhow::ensure!(
@@ -82,6 +100,7 @@ fn execute(file: &Path, roots: &Roots) -> Result<()> {
     }
     let tmp = tempfile::Builder::new()
         .prefix(&format!(".tmp-{id}-"))
+        .permissions(PermissionsExt::from_mode(0o777)) // Less the umask: others may read the runs.
         .tempdir_in(store.runs())
         .with_context(|| format!("cannot write to {}", store.runs().display()))?;
     let out = tmp.path();
@@ -163,7 +182,7 @@ fn peak_rss() -> Option<f64> {
 }
 
 fn write_json(path: &Path, value: &serde_json::Value) -> Result<()> {
-    fs::write(path, serde_json::to_vec_pretty(value)?)
+    fs::write(path, serde_json::to_string_pretty(value)? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))
 }
 

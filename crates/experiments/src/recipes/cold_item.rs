@@ -10,6 +10,7 @@ use scenarec_data::{Dataset, Prepared, Splits};
 use scenarec_train::{
     Build, ColdItems, Epochs, Feed, Mode, Net, OptimSpec, Optimizer,
     cold::generator::{item_table, record},
+    config::check,
     fit, labels, loss, metrics, open_device, predict,
     rng::{derive, stream},
 };
@@ -56,7 +57,13 @@ struct PretrainSettings {
 }
 
 fn resolve(value: Value) -> Result<Value> {
-    Ok(serde_yaml::to_value(serde_yaml::from_value::<Settings>(value)?)?)
+    let settings: Settings = serde_yaml::from_value(value)?;
+    for (name, training) in [("pretrain", &settings.pretrain), ("warm", &settings.warm)] {
+        let Training { batch, optim: OptimSpec { lr, .. }, .. } = *training;
+        check(batch > 0, &format!("{name}.batch"), || "0 rows".into())?;
+        check(lr > 0.0 && lr.is_finite(), &format!("{name}.optim.lr"), || format!("{lr} is not above 0"))?;
+    }
+    Ok(serde_yaml::to_value(settings)?)
 }
 
 fn stages(job: &Job) -> Result<Vec<Job>> {
@@ -99,7 +106,8 @@ impl<'a> Task<'a> {
         scenarec_train::batch::check(&data)?;
         let data = Arc::new(data);
         let feed = |part: &str| -> Result<Feed> {
-            let rows = splits.get(part).with_context(|| format!("{} has no split part {part:?}", data.name))?;
+            let rows =
+                splits.get(part).with_context(|| format!("{} has no split part {part:?}", data.name))?;
             Ok(Feed::new(data.clone(), rows.to_vec()))
         };
         let warm = WARM_PHASES.iter().map(|p| feed(p)).collect::<Result<Vec<_>>>()?;
@@ -126,7 +134,13 @@ impl<'a> Task<'a> {
         let PretrainSettings { pretrain } = serde_yaml::from_value(self.job.settings.clone())?;
         let mut net = self.net(build)?;
         let file = context.out.join(NET);
-        self.supervised(&mut net, &self.base, &pretrain, "pretrain", &mut self.items(&mut context, &pretrain))?;
+        self.supervised(
+            &mut net,
+            &self.base,
+            &pretrain,
+            "pretrain",
+            &mut self.items(&mut context, &pretrain),
+        )?;
         net.save(&file)?;
         context.recorder.finish()
     }
@@ -136,7 +150,8 @@ impl<'a> Task<'a> {
         let pretrained = context.inputs.get("pretrain").context("the pre-trained net is missing")?.join(NET);
         let mut net = self.net(build)?;
         net.load(Path::new(&pretrained))?;
-        let mut method = methods::build(&self.data.schema, &self.job.method, net.weights.tables.dim(), build)?;
+        let mut method =
+            methods::build(&self.data.schema, &self.job.method, net.weights.tables.dim(), build)?;
         let mut items = self.items(&mut context, &settings.warm);
         let id_table = item_table(&items)?;
 

@@ -3,7 +3,7 @@ use crate::{
     id,
     plan::{Plan, PlannedCell},
     spec::{RECORDED, TableSpec},
-    store::Store,
+    store::{Failure, Store},
 };
 use anyhow::{Result, bail};
 use scenarec_train::{Measure, metrics::statistics};
@@ -99,7 +99,7 @@ pub fn collect(spec: &TableSpec, plan: &Plan, store: &Store, stale: bool) -> Res
                 runs.insert(*seed, store.measures(&folder)?);
             }
         }
-        let status = status(planned, runs.len(), store);
+        let status = status(planned, runs.len(), plan, store);
         for recorded in recorded(spec) {
             let mut cell = Cell {
                 coordinates: planned.combination.coordinates.clone(),
@@ -133,19 +133,24 @@ fn older_runs(plan: &Plan, store: &Store) -> Result<BTreeMap<String, std::path::
     Ok(older)
 }
 
-fn status(planned: &PlannedCell, have: usize, store: &Store) -> Status {
+fn status(planned: &PlannedCell, have: usize, plan: &Plan, store: &Store) -> Status {
     let want = planned.runs.len();
     if let Some(reason) = &planned.combination.not_yet {
         Status::NotYet(reason.clone())
     } else if have == want {
         Status::Done
-    } else if let Some(f) = planned.runs.iter().find_map(|(_, id)| store.failure(id)) {
+    } else if let Some(f) = planned.runs.iter().find_map(|(_, id)| failure(plan, id, store)) {
         Status::Failed(f.message)
     } else if have > 0 {
         Status::Part { have, want }
     } else {
         Status::NotRun
     }
+}
+
+/// Why a run failed, or a stage that it needs.
+fn failure(plan: &Plan, id: &str, store: &Store) -> Option<Failure> {
+    store.failure(id).or_else(|| plan.nodes.get(id)?.inputs.values().find_map(|stage| store.failure(stage)))
 }
 
 /// The product of the recorded dimensions' values.

@@ -24,7 +24,7 @@ pub(super) fn render(report: &Report) -> String {
         header.extend(group.columns.iter().cloned());
         table.set_header(header);
         for line in &group.lines {
-            let mut row = vec![line.label.clone(), line.what.clone()];
+            let mut row = vec![line.label.clone(), line.what.to_string()];
             row.extend(
                 line.cells.iter().map(|c| if c.best { format!("{} ^", c.text) } else { c.text.clone() }),
             );

@@ -21,7 +21,7 @@ pub(super) struct Line {
     /// What the line is about; empty for all but the first line of an entry.
     pub label: String,
     /// `auc`, `paper`, `difference`, …
-    pub what: String,
+    pub what: &'static str,
     /// A cell per column.
     pub cells: Vec<Text>,
 }
@@ -114,16 +114,20 @@ fn entry_lines(report: &Report, label: &str, row: &[Option<&Cell>]) -> Vec<Line>
             let text = if stale { text + " (stale)" } else { text };
             Text { text, best: metric == main && c.is_some_and(|c| is_best(report, c)) }
         });
-        push(&mut lines, label, name(metric), ours.collect());
+        let ours: Vec<Text> = ours.collect();
+        if row.iter().any(|c| get(c).is_some()) {
+            // Even without a number of ours: the paper's below would not say what it is.
+            lines.push(Line { label: first_label(&lines, label), what: name(metric), cells: ours });
+        } else {
+            push(&mut lines, label, name(metric), ours);
+        }
         if metric == main {
             let expected =
                 |c: &Option<&Cell>| c.and_then(|c| c.mean("expected_auc")).map(|m| number("auc", m)).into();
             push(&mut lines, label, "expected AUC", row.iter().map(expected).collect());
         }
         let paper = |c: &Option<&Cell>| get(c).and_then(|v| v.paper).map(|p| number(metric, p)).into();
-        // Without a line of ours before it, "paper" alone would not say what it is.
-        let what = if metric == main { "  paper".into() } else { format!("  paper's {}", name(metric)) };
-        push(&mut lines, label, what, row.iter().map(paper).collect());
+        push(&mut lines, label, "  paper", row.iter().map(paper).collect());
         let difference =
             |c: &Option<&Cell>| get(c).and_then(|v| v.difference()).map(|d| signed(metric, d)).into();
         push(&mut lines, label, "  difference", row.iter().map(difference).collect());
@@ -132,11 +136,15 @@ fn entry_lines(report: &Report, label: &str, row: &[Option<&Cell>]) -> Vec<Line>
 }
 
 /// Appends a line unless it is empty.
-fn push(lines: &mut Vec<Line>, label: &str, what: impl Into<String>, cells: Vec<Text>) {
+fn push(lines: &mut Vec<Line>, label: &str, what: &'static str, cells: Vec<Text>) {
     if cells.iter().any(|c| !c.text.is_empty()) {
-        let label = if lines.is_empty() { label.to_string() } else { String::new() };
-        lines.push(Line { label, what: what.into(), cells });
+        lines.push(Line { label: first_label(lines, label), what, cells });
     }
+}
+
+/// Only an entry's first line is labelled.
+fn first_label(lines: &[Line], label: &str) -> String {
+    if lines.is_empty() { label.into() } else { String::new() }
 }
 
 fn is_best(report: &Report, cell: &Cell) -> bool {

@@ -1,6 +1,7 @@
 //! A section of settings merged from several places, each of which is remembered.
-use super::source::{ConfigError, KeyPath, Place, Source, key_path, with_suggestion};
+use super::source::{ConfigError, KeyPath, Place, Source, with_suggestion};
 use anyhow::Result;
+use scenarec_train::config::KeyError;
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 
@@ -54,13 +55,12 @@ impl Layered {
             Ok(resolved) => return Ok(resolved),
             Err(e) => e,
         };
-        let path = match error.downcast_ref::<serde_path_to_error::Error<serde_yaml::Error>>() {
-            Some(e) => key_path(e.path()),
-            None => culprit(&self.value(), &format!("{error:#}"), resolve),
-        };
-        let message = match error.downcast_ref::<serde_path_to_error::Error<serde_yaml::Error>>() {
-            Some(e) => e.inner().to_string(),
-            None => format!("{error:#}"),
+        let (path, message) = match error.downcast_ref::<KeyError>() {
+            Some(e) => (e.key.split('.').map(String::from).collect(), e.message.clone()),
+            None => {
+                let message = format!("{error:#}");
+                (culprit(&self.value(), &message, resolve), message)
+            }
         };
         let is_key = message.starts_with("unknown field");
         let (shown, place) = (0..=path.len())

@@ -193,7 +193,7 @@ impl ToStringAt for LoadError {
 }
 
 /// Serde's path as our own.
-pub(super) fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
+fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
     path.iter()
         .filter_map(|s| match s {
             Segment::Seq { index } => Some(index.to_string()),

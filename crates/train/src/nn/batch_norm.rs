@@ -1,8 +1,8 @@
 use crate::{init::Init, params::Params};
 use tch::Tensor;
 
-/// `torch.nn.BatchNorm1d`: momentum 0.1, eps 1e-5. Parameters `weight`, `bias` [C]; buffers `running_mean`,
-/// `running_var` [C].
+/// `torch.nn.BatchNorm1d`: momentum 0.1, eps 1e-5. Parameters `weight`, `bias` `[C]`; buffers `running_mean`,
+/// `running_var` `[C]`.
 #[derive(Debug)]
 pub struct BatchNorm {
     weight: Tensor,
@@ -27,6 +27,12 @@ impl BatchNorm {
     /// # Shapes
     /// x [B, C] -> [B, C]; in training B is at least 2
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        // The variance of one row is 0, and its unbiased estimate NaN, which would stay in the running statistics.
+        assert!(
+            !train || x.size()[0] > 1,
+            "batch norm in training needs more than one row, not {:?}",
+            x.size()
+        );
         x.batch_norm(
             Some(&self.weight),
             Some(&self.bias),

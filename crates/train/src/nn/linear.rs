@@ -1,7 +1,7 @@
 use crate::{init::Init, params::Params};
 use tch::Tensor;
 
-/// y = x Wᵀ + b. Parameters `weight` [out, in] and `bias` [out].
+/// y = x Wᵀ + b. Parameters `weight` [out, in] and `bias` `[out]`.
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
@@ -26,7 +26,7 @@ impl Linear {
         &self.weight
     }
 
-    /// [out].
+    /// `[out]`.
     pub fn bias(&self) -> &Tensor {
         &self.bias
     }

@@ -1,61 +1,21 @@
 //! Ids to vectors. Embeddings live outside the models: a model sees an [`Embedded`], a plain struct of tensors in which
 //! a field's vector can be replaced.
+mod embedded;
+mod rows;
+mod training;
+
+pub use embedded::{Embedded, EmbeddedSequence};
+
 use crate::{
     batch::{Batch, Ids},
     init::{Init, InitScheme},
-    memory,
-    params::State,
-    rng,
-    table::{Bags, EmbeddingTable, Rule},
+    memory, rng,
+    table::{Bags, EmbeddingTable},
 };
 use anyhow::{Context, Result, ensure};
 use scenarec_data::{Kind as FieldKind, Schema};
 use std::{cell::Cell, rc::Rc};
 use tch::{Device, Kind, Tensor};
-
-/// A batch as tensors. B rows, F fields that embed to a vector of width d, R real fields.
-#[derive(Debug)]
-pub struct Embedded {
-    /// `[B, F, d]`, in the schema's order.
-    pub fields: Tensor,
-    /// Behaviour sequences, in the schema's order.
-    pub sequences: Vec<EmbeddedSequence>,
-    /// `[B, R]`, in the schema's order.
-    pub reals: Tensor,
-    /// i64 `[B]`.
-    pub scenario: Tensor,
-}
-
-/// A sequence field of a batch.
-#[derive(Debug)]
-pub struct EmbeddedSequence {
-    /// `[B, L, d]`; what stands at padded places is table row 0.
-    pub x: Tensor,
-    /// 1 where there is an id, 0 at padding, `[B, L]`.
-    pub mask: Tensor,
-}
-
-impl Embedded {
-    /// The same batch with field number `field` replaced by `vector` `[B, d]`.
-    pub fn with_field(&self, field: i64, vector: &Tensor) -> Self {
-        let f = self.fields.size()[1];
-        let parts = [
-            self.fields.narrow(1, 0, field),
-            vector.unsqueeze(1),
-            self.fields.narrow(1, field + 1, f - field - 1),
-        ];
-        let sequences = self
-            .sequences
-            .iter()
-            .map(|s| EmbeddedSequence { x: s.x.shallow_clone(), mask: s.mask.shallow_clone() });
-        Self {
-            fields: Tensor::cat(&parts, 1),
-            sequences: sequences.collect(),
-            reals: self.reals.shallow_clone(),
-            scenario: self.scenario.shallow_clone(),
-        }
-    }
-}
 
 /// How tables are kept and optimised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +129,7 @@ impl FeatureEmbedding {
                         .apply(Init::Normal { std: 1.0 })
                         .draw(rows * dim, &mut rng::stream(seed, &name));
                     all.tables.push(NamedTable {
-                        store: all.store(values, backend),
+                        store: all.store(&name, values, backend),
                         name,
                         frozen: Rc::default(),
                     });
@@ -186,9 +146,9 @@ impl FeatureEmbedding {
         Ok(all)
     }
 
-    fn store(&self, values: Vec<f32>, backend: Backend) -> Store {
+    fn store(&self, name: &str, values: Vec<f32>, backend: Backend) -> Store {
         match backend {
-            Backend::Deferred => Store::Deferred(Box::new(EmbeddingTable::new(values, self.dim))),
+            Backend::Deferred => Store::Deferred(Box::new(EmbeddingTable::new(values, self.dim).named(name))),
             Backend::Dense => {
                 let t = Tensor::from_slice(&values).reshape([-1, self.dim as i64]).to_device(self.device);
                 Store::Dense(t.set_requires_grad(true))
@@ -301,160 +261,6 @@ impl FeatureEmbedding {
             Store::Deferred(t) => t.gather(&bags(ids), out, stride),
             Store::Dense(_) => unreachable!("dense tables are read by autograd"),
         }
-    }
-
-    /// Names of all tables, as parameters.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tables.iter().map(|t| t.name.as_str())
-    }
-
-    fn table(&self, name: &str) -> Result<usize> {
-        let known = || self.names().collect::<Vec<_>>().join(", ");
-        self.tables
-            .iter()
-            .position(|t| t.name == name)
-            .with_context(|| format!("no table {name:?} among {}", known()))
-    }
-
-    /// Number of rows of the table called `name`.
-    pub fn rows(&self, name: &str) -> Result<usize> {
-        Ok(match &self.tables[self.table(name)?].store {
-            Store::Deferred(t) => t.rows(),
-            Store::Dense(t) => t.size()[0] as usize,
-        })
-    }
-
-    /// Overwrites rows of a table by `values` `[ids, d]`; the optimiser's state of these rows stays.
-    pub fn set_rows(&mut self, name: &str, ids: &[u32], values: &Tensor) -> Result<()> {
-        let at = self.table(name)?;
-        ensure!(
-            values.size() == [ids.len() as i64, self.dim as i64],
-            "{} rows, values {:?}",
-            ids.len(),
-            values.size()
-        );
-        match &mut self.tables[at].store {
-            Store::Deferred(t) => t.set_rows(ids, &memory::to_vec(values)),
-            Store::Dense(t) => {
-                let _guard = tch::no_grad_guard();
-                let index = ids_tensor(ids, self.device);
-                let _ = t.index_copy_(0, &index, &values.to_device(self.device));
-            }
-        }
-        Ok(())
-    }
-
-    /// The vectors of `ids` in the table called `name`, `[ids, d]`, without gradients.
-    pub fn get_rows(&mut self, name: &str, ids: &[u32]) -> Result<Tensor> {
-        let at = self.table(name)?;
-        if let Store::Dense(t) = &self.tables[at].store {
-            return Ok(t.detach().index_select(0, &ids_tensor(ids, self.device)));
-        }
-        let out = Tensor::empty([ids.len() as i64, self.dim as i64], (Kind::Float, Device::Cpu));
-        let ids = Ids { ids: ids.to_vec(), offsets: None, weights: None };
-        memory::with_slice_mut(&out, |values| self.read(at, &ids, values, self.dim));
-        Ok(out)
-    }
-
-    /// Copies of all tables, brought up to date.
-    pub fn state(&mut self) -> State {
-        let dim = self.dim as i64;
-        let copy = |t: &mut NamedTable| match &mut t.store {
-            Store::Deferred(table) => Tensor::from_slice(table.weights()).reshape([-1, dim]),
-            Store::Dense(weight) => weight.detach().to_device(Device::Cpu).copy(),
-        };
-        self.tables.iter_mut().map(|t| (t.name.clone(), copy(t))).collect()
-    }
-
-    /// Takes over the values of `state` under `prefix`; an optimiser's state is dropped.
-    pub fn load(&mut self, state: &State, prefix: &str) -> Result<()> {
-        for i in 0..self.tables.len() {
-            let name = format!("{prefix}{}", self.tables[i].name);
-            let value = state.get(&name).with_context(|| format!("no tensor is called {name:?}"))?;
-            let needed = [self.rows(&self.tables[i].name)? as i64, self.dim as i64];
-            ensure!(
-                value.size() == needed,
-                "{name:?} has shape {:?}, but {needed:?} is needed",
-                value.size()
-            );
-            let backend = match &self.tables[i].store {
-                Store::Deferred(_) => Backend::Deferred,
-                Store::Dense(_) => Backend::Dense,
-            };
-            self.tables[i].store = self.store(memory::to_vec(value), backend);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn frozen_flags(&self, names: &[&str]) -> Vec<Rc<Cell<bool>>> {
-        let open = |t: &&NamedTable| names.contains(&t.name.as_str()) && !t.frozen.get();
-        self.tables.iter().filter(open).map(|t| t.frozen.clone()).collect()
-    }
-
-    /// The dense tables that are not frozen, as parameters of a dense optimiser.
-    pub(crate) fn dense_parameters(&self) -> Vec<(String, Tensor)> {
-        let open = self.tables.iter().filter(|t| !t.frozen.get());
-        let dense = |t: &NamedTable| match &t.store {
-            Store::Dense(weight) => Some((t.name.clone(), weight.shallow_clone())),
-            Store::Deferred(_) => None,
-        };
-        open.filter_map(dense).collect()
-    }
-
-    /// A fresh optimiser for every deferred table that is not frozen; the others lose theirs.
-    pub(crate) fn attach(&mut self, rule: Rule) {
-        self.pending.clear();
-        for t in &mut self.tables {
-            if let Store::Deferred(table) = &mut t.store {
-                if t.frozen.get() { table.detach() } else { table.attach(rule) }
-            }
-        }
-    }
-
-    pub(crate) fn take_pending(&mut self) -> Vec<Lookup> {
-        std::mem::take(&mut self.pending)
-    }
-
-    /// Adds the gradients of tracked look-ups to their tables; an undefined one means that the look-up was not part of
-    /// the graph.
-    pub(crate) fn accumulate(&mut self, lookups: &[Lookup], gradients: &[Tensor]) {
-        for (lookup, gradient) in lookups.iter().zip(gradients).filter(|(_, g)| g.defined()) {
-            if let Store::Deferred(table) = &mut self.tables[lookup.table].store {
-                memory::with_rows(&gradient.select(1, 0), |g, stride| {
-                    table.accumulate(&bags(&lookup.ids), g, stride)
-                });
-            }
-        }
-    }
-
-    /// One step of every table that is part of the graph.
-    pub(crate) fn step(&mut self, lr: f64) {
-        for t in &mut self.tables {
-            if let Store::Deferred(table) = &mut t.store
-                && table.in_graph()
-            {
-                table.step(lr);
-            }
-        }
-    }
-
-    /// The accumulated gradients as dense tensors by name; tables outside the graph are absent.
-    pub(crate) fn dense_gradients(&mut self) -> State {
-        let dim = self.dim;
-        let mut out = State::new();
-        for t in &mut self.tables {
-            if let Store::Deferred(table) = &mut t.store
-                && table.in_graph()
-            {
-                let mut dense = vec![0f32; table.rows() * dim];
-                let (rows, values) = table.touched_grad();
-                for (row, value) in rows.iter().zip(values.chunks(dim)) {
-                    dense[*row as usize * dim..][..dim].copy_from_slice(value);
-                }
-                out.insert(t.name.clone(), Tensor::from_slice(&dense).reshape([-1, dim as i64]));
-            }
-        }
-        out
     }
 }
 

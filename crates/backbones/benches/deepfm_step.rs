@@ -1,0 +1,156 @@
+//! Time of a DeepFM training step (batch 2048, width 16, the MovieLens setting's 9 fields and 2 reals) as one of its
+//! tables grows from 10 thousand to 10 million rows: `cargo bench -p scenarec-backbones --profile dev`.
+//!
+//! Rows are drawn uniformly, the worst case for a table that touches only what a batch reads. Compared are our deferred
+//! Adam, the same with L2 decay, the table's share alone, and tch's own dense Adam.
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use rand::RngExt;
+use scenarec_backbones::{DeepFm, DeepFmConfig};
+use scenarec_data::{Field, Kind, Role, Schema, Table};
+use scenarec_train::{
+    Batch, Build, InitScheme, Net, OptimSpec, Optimizer,
+    batch::Ids,
+    labels, loss,
+    nn::Norm,
+    rng::{Rng, stream},
+    table::{Bags, EmbeddingTable, Rule},
+};
+use std::time::Duration;
+use tch::{
+    Device, Tensor,
+    nn::{self, OptimizerConfig},
+};
+
+const SIZES: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+const BATCH: usize = 2048;
+const DIM: usize = 16;
+const SMALL_FIELDS: usize = 8;
+/// Steps before the measurement: rows must have a history.
+const WARM_UP: usize = 600;
+
+fn schema(rows: usize) -> Schema {
+    let id = |name: String| Field { table: Some(name.clone()), name, role: Role::Item, kind: Kind::Id };
+    let real = |name: &str| Field { name: name.into(), role: Role::Context, kind: Kind::Real, table: None };
+    let names: Vec<String> = (0..=SMALL_FIELDS).map(|i| format!("field{i}")).collect();
+    let size = |i: usize| if i == 0 { rows } else { 100 };
+    Schema {
+        tables: names.iter().enumerate().map(|(i, n)| Table { name: n.clone(), rows: size(i) }).collect(),
+        fields: names.into_iter().map(id).chain([real("time"), real("count")]).collect(),
+        tasks: vec!["click".into()],
+        scenarios: vec!["all".into()],
+        ..Schema::default()
+    }
+}
+
+fn batch(rows: usize, rng: &mut Rng) -> Batch {
+    let mut ids = |rows: usize| Ids {
+        ids: (0..BATCH).map(|_| rng.random_range(0..rows as u32)).collect(),
+        offsets: None,
+        weights: None,
+    };
+    let ids = (0..=SMALL_FIELDS).map(|i| ids(if i == 0 { rows } else { 100 })).collect();
+    Batch {
+        rows: BATCH,
+        ids,
+        sequences: vec![],
+        reals: (0..2 * BATCH).map(|_| rng.random()).collect(),
+        labels: (0..BATCH).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
+        scenario: vec![0; BATCH],
+    }
+}
+
+fn net(rows: usize) -> Net {
+    let config = DeepFmConfig {
+        name: "deepfm".into(),
+        dim: DIM,
+        hidden: vec![16, 16],
+        norm: Norm::Batch,
+        dropout: 0.2,
+        init: InitScheme::Uniform(0.01),
+    };
+    DeepFm::net(&schema(rows), &config, Build::cpu(1)).expect("the schema is valid")
+}
+
+fn forward(net: &mut Net, batch: &Batch) -> Tensor {
+    let x = net.weights.tables.embed_with(batch, true, None);
+    loss(&net.forward(&x, true), &labels(batch, Device::Cpu))
+}
+
+fn whole_step(c: &mut Criterion) {
+    let mut group = c.benchmark_group("deepfm step");
+    group.sample_size(30).measurement_time(Duration::from_secs(5));
+    for (name, decay) in [("deferred", 0.0), ("deferred, decay 1e-6", 1e-6)] {
+        for rows in SIZES {
+            let mut rng = stream(1, "bench");
+            let mut net = net(rows);
+            let mut optimizer = Optimizer::new(OptimSpec::adam(1e-3, decay), &mut net.weights);
+            let mut step = |batch: Batch| {
+                let loss = forward(&mut net, &batch);
+                optimizer.step(&loss, &mut net.weights).expect("a step");
+            };
+            (0..WARM_UP).for_each(|_| step(batch(rows, &mut rng)));
+            group.bench_function(BenchmarkId::new(name, rows), |b| {
+                b.iter_batched(|| batch(rows, &mut rng), &mut step, BatchSize::SmallInput);
+            });
+        }
+    }
+    group.finish();
+}
+
+fn table_alone(c: &mut Criterion) {
+    let mut group = c.benchmark_group("table alone");
+    group.sample_size(30).measurement_time(Duration::from_secs(3));
+    for (name, decay) in [("deferred", 0.0), ("deferred, decay 1e-6", 1e-6)] {
+        for rows in SIZES {
+            let mut rng = stream(1, "bench");
+            let mut table = EmbeddingTable::with_init(rows, DIM, |w| w.fill(0.01));
+            table.attach(Rule::adam(decay));
+            let mut vectors = vec![0f32; BATCH * DIM];
+            let gradient: Vec<f32> = (0..BATCH * DIM).map(|_| rng.random::<f32>() - 0.5).collect();
+            let mut step = |batch: Batch| {
+                let bags = Bags { ids: &batch.ids[0].ids, offsets: None, weights: None };
+                table.gather(&bags, &mut vectors, DIM);
+                table.accumulate(&bags, &gradient, DIM);
+                table.step(1e-3);
+            };
+            (0..WARM_UP).for_each(|_| step(batch(rows, &mut rng)));
+            group.bench_function(BenchmarkId::new(name, rows), |b| {
+                b.iter_batched(|| batch(rows, &mut rng), &mut step, BatchSize::SmallInput);
+            });
+        }
+    }
+    group.finish();
+}
+
+/// The table's share with a dense gradient and tch's Adam, which walks the whole table.
+fn tch_adam(c: &mut Criterion) {
+    let mut group = c.benchmark_group("table alone");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    for rows in SIZES {
+        let mut rng = stream(1, "bench");
+        let store = nn::VarStore::new(Device::Cpu);
+        let table = store.root().var("table", &[rows as i64, DIM as i64], nn::Init::Const(0.01));
+        let mut optimizer = nn::Adam::default().build(&store, 1e-3).expect("an optimiser");
+        let gradient = Tensor::rand([BATCH as i64, DIM as i64], (tch::Kind::Float, Device::Cpu)) - 0.5;
+        let mut step = |batch: Batch| {
+            let ids: Vec<i64> = batch.ids[0].ids.iter().map(|i| i64::from(*i)).collect();
+            let vectors = table.index_select(0, &Tensor::from_slice(&ids));
+            optimizer.backward_step(&(vectors * &gradient).sum(tch::Kind::Float));
+        };
+        (0..3).for_each(|_| step(batch(rows, &mut rng)));
+        group.bench_function(BenchmarkId::new("tch's Adam", rows), |b| {
+            b.iter_batched(|| batch(rows, &mut rng), &mut step, BatchSize::SmallInput);
+        });
+    }
+    group.finish();
+}
+
+fn single_thread(c: &mut Criterion) {
+    scenarec_train::open_device("cpu", 1).expect("a CPU");
+    table_alone(c);
+    whole_step(c);
+    tch_adam(c);
+}
+
+criterion_group!(benches, single_thread);
+criterion_main!(benches);

@@ -1,0 +1,92 @@
+//! Every golden case: `parity` on PyTorch's weights and inputs gives PyTorch's logits, loss, gradients and steps.
+use crate::project::repository;
+use clap::Parser;
+use scenarec_experiments::parity::{self, ParityArgs};
+use scenarec_train::{net::load_state, to_vec};
+use std::{fs, path::Path};
+
+#[derive(Parser)]
+struct Command {
+    #[command(flatten)]
+    args: ParityArgs,
+}
+
+/// |ours - PyTorch's| <= TOLERANCE (1 + |PyTorch's|): both compute in f32, in another order.
+const TOLERANCE: f32 = 1e-5;
+
+fn compare(case: &Path) -> usize {
+    let out = tempfile::NamedTempFile::new().unwrap();
+    let file = |name: &str| case.join(name).to_str().unwrap().to_string();
+    let flags = fs::read_to_string(case.join("args")).unwrap();
+    let mut words: Vec<String> = ["parity", "--model", "deepfm", "--config"].map(String::from).to_vec();
+    words.extend([file("config.yaml"), "--weights".into(), file("weights.safetensors")]);
+    words.extend(["--batch".into(), file("batch.safetensors"), "--out".into()]);
+    words.push(out.path().to_str().unwrap().into());
+    words.extend(flags.split_whitespace().map(String::from));
+    parity::run(&Command::parse_from(words).args).unwrap_or_else(|e| panic!("{}: {e:#}", case.display()));
+
+    let ours = load_state(out.path()).unwrap();
+    let theirs = load_state(&case.join("expected.safetensors")).unwrap();
+    let names = |s: &scenarec_train::State| s.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&ours), names(&theirs), "{}", case.display());
+    for (name, expected) in &theirs {
+        assert_eq!(ours[name].size(), expected.size(), "{}: {name}", case.display());
+        for (i, (a, b)) in to_vec(&ours[name]).into_iter().zip(to_vec(expected)).enumerate() {
+            let near = (a - b).abs() <= TOLERANCE * (1.0 + b.abs());
+            assert!(near, "{}: {name}[{i}] is {a}, PyTorch has {b}", case.display());
+        }
+    }
+    theirs.len()
+}
+
+#[test]
+fn parity_agrees_with_pytorch() {
+    let folder = repository().join("golden");
+    let mut cases = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let case = entry.unwrap().path();
+        if case.join("args").is_file() {
+            assert!(compare(&case) >= 10, "{}: too few tensors were compared", case.display());
+            cases += 1;
+        }
+    }
+    assert!(cases >= 8, "only {cases} golden cases were found");
+}
+
+#[test]
+fn initial_weights_can_be_written_and_read_back() {
+    let case = repository().join("golden/csdm-paper");
+    let weights = tempfile::NamedTempFile::new().unwrap();
+    let out = tempfile::NamedTempFile::new().unwrap();
+    let path = |p: &Path| p.to_str().unwrap().to_string();
+    let run = |more: &[String]| {
+        let mut words: Vec<String> =
+            ["parity", "--model", "deepfm", "--module", "csdm", "--config"].map(String::from).to_vec();
+        words.extend([path(&case.join("config.yaml")), "--weights".into(), path(weights.path())]);
+        words.extend_from_slice(more);
+        parity::run(&Command::parse_from(words).args).unwrap();
+    };
+    run(&["--init".into()]);
+    let names: Vec<String> = load_state(weights.path()).unwrap().into_keys().collect();
+    let golden: Vec<String> = load_state(&case.join("weights.safetensors")).unwrap().into_keys().collect();
+    assert_eq!(names, golden);
+    run(&["--batch".into(), path(&case.join("batch.safetensors")), "--out".into(), path(out.path())]);
+    assert!(to_vec(&load_state(out.path()).unwrap()["loss"])[0].is_finite());
+}
+
+#[test]
+fn a_wrong_batch_is_refused_with_its_name() {
+    let case = repository().join("golden/deepfm");
+    let mut state = load_state(&case.join("batch.safetensors")).unwrap();
+    let rows = state["ids.user_id"].size()[0];
+    state.insert("ids.user_id".into(), tch::Tensor::full([rows], 999, (tch::Kind::Int64, tch::Device::Cpu)));
+    let batch = tempfile::NamedTempFile::new().unwrap();
+    scenarec_train::net::save_state(&state, batch.path()).unwrap();
+    let path = |p: &Path| p.to_str().unwrap().to_string();
+    let words = ["parity", "--model", "deepfm", "--out", "/dev/null", "--config"].map(String::from);
+    let more = [path(&case.join("config.yaml")), "--weights".into(), path(&case.join("weights.safetensors"))];
+    let batch = ["--batch".to_string(), path(batch.path())];
+    let args = Command::parse_from(words.iter().chain(&more).chain(&batch)).args;
+    let error = format!("{:#}", parity::run(&args).unwrap_err());
+    assert!(error.contains("ids.user_id has id 999, but its table has 11 rows"), "{error}");
+}

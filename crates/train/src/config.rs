@@ -1,0 +1,31 @@
+//! Checks of settings beyond their types.
+use anyhow::Result;
+use std::fmt;
+
+/// A setting whose value has the right type but makes no sense, with its key, so that whoever read the file can say
+/// where it stands.
+#[derive(Debug)]
+pub struct KeyError {
+    /// The key below the checked section, dotted: `warm.batch`.
+    pub key: String,
+    /// What is wrong with its value.
+    pub message: String,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// An error about `key` unless `ok`.
+pub fn check(ok: bool, key: &str, message: impl FnOnce() -> String) -> Result<()> {
+    if ok { Ok(()) } else { Err(KeyError { key: key.into(), message: message() }.into()) }
+}
+
+/// An error about `key` unless `p` can be a dropout probability.
+pub fn check_dropout(p: f64, key: &str) -> Result<()> {
+    check((0.0..1.0).contains(&p), key, || format!("{p} is not in [0, 1)"))
+}

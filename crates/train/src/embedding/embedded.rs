@@ -1,0 +1,46 @@
+//! What a model sees of a batch.
+use tch::Tensor;
+
+/// A batch as tensors. B rows, F fields that embed to a vector of width d, R real fields.
+#[derive(Debug)]
+pub struct Embedded {
+    /// `[B, F, d]`, in the schema's order.
+    pub fields: Tensor,
+    /// Behaviour sequences, in the schema's order.
+    pub sequences: Vec<EmbeddedSequence>,
+    /// `[B, R]`, in the schema's order.
+    pub reals: Tensor,
+    /// i64 `[B]`.
+    pub scenario: Tensor,
+}
+
+/// A sequence field of a batch.
+#[derive(Debug)]
+pub struct EmbeddedSequence {
+    /// `[B, L, d]`; what stands at padded places is table row 0.
+    pub x: Tensor,
+    /// 1 where there is an id, 0 at padding, `[B, L]`.
+    pub mask: Tensor,
+}
+
+impl Embedded {
+    /// The same batch with field number `field` replaced by `vector` `[B, d]`.
+    pub fn with_field(&self, field: i64, vector: &Tensor) -> Self {
+        let f = self.fields.size()[1];
+        let parts = [
+            self.fields.narrow(1, 0, field),
+            vector.unsqueeze(1),
+            self.fields.narrow(1, field + 1, f - field - 1),
+        ];
+        let sequences = self
+            .sequences
+            .iter()
+            .map(|s| EmbeddedSequence { x: s.x.shallow_clone(), mask: s.mask.shallow_clone() });
+        Self {
+            fields: Tensor::cat(&parts, 1),
+            sequences: sequences.collect(),
+            reals: self.reals.shallow_clone(),
+            scenario: self.scenario.shallow_clone(),
+        }
+    }
+}

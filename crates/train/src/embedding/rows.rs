@@ -1,0 +1,90 @@
+//! Reading and writing tables by name.
+use super::{Backend, FeatureEmbedding, NamedTable, Store, ids_tensor};
+use crate::{batch::Ids, memory, params::State};
+use anyhow::{Context, Result, ensure};
+use tch::{Device, Kind, Tensor};
+
+impl FeatureEmbedding {
+    /// Names of all tables, as parameters.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tables.iter().map(|t| t.name.as_str())
+    }
+
+    fn table(&self, name: &str) -> Result<usize> {
+        let known = || self.names().collect::<Vec<_>>().join(", ");
+        self.tables
+            .iter()
+            .position(|t| t.name == name)
+            .with_context(|| format!("no table {name:?} among {}", known()))
+    }
+
+    /// Number of rows of the table called `name`.
+    pub fn rows(&self, name: &str) -> Result<usize> {
+        Ok(match &self.tables[self.table(name)?].store {
+            Store::Deferred(t) => t.rows(),
+            Store::Dense(t) => t.size()[0] as usize,
+        })
+    }
+
+    /// Overwrites rows of a table by `values` `[ids, d]`; the optimiser's state of these rows stays.
+    pub fn set_rows(&mut self, name: &str, ids: &[u32], values: &Tensor) -> Result<()> {
+        let at = self.table(name)?;
+        ensure!(
+            values.size() == [ids.len() as i64, self.dim as i64],
+            "{} rows, values {:?}",
+            ids.len(),
+            values.size()
+        );
+        match &mut self.tables[at].store {
+            Store::Deferred(t) => t.set_rows(ids, &memory::to_vec(values)),
+            Store::Dense(t) => {
+                let _guard = tch::no_grad_guard();
+                let index = ids_tensor(ids, self.device);
+                let _ = t.index_copy_(0, &index, &values.to_device(self.device));
+            }
+        }
+        Ok(())
+    }
+
+    /// The vectors of `ids` in the table called `name`, `[ids, d]`, without gradients.
+    pub fn get_rows(&mut self, name: &str, ids: &[u32]) -> Result<Tensor> {
+        let at = self.table(name)?;
+        if let Store::Dense(t) = &self.tables[at].store {
+            return Ok(t.detach().index_select(0, &ids_tensor(ids, self.device)));
+        }
+        let out = Tensor::empty([ids.len() as i64, self.dim as i64], (Kind::Float, Device::Cpu));
+        let ids = Ids { ids: ids.to_vec(), offsets: None, weights: None };
+        memory::with_slice_mut(&out, |values| self.read(at, &ids, values, self.dim));
+        Ok(out)
+    }
+
+    /// Copies of all tables, brought up to date.
+    pub fn state(&mut self) -> State {
+        let dim = self.dim as i64;
+        let copy = |t: &mut NamedTable| match &mut t.store {
+            Store::Deferred(table) => Tensor::from_slice(table.weights()).reshape([-1, dim]),
+            Store::Dense(weight) => weight.detach().to_device(Device::Cpu).copy(),
+        };
+        self.tables.iter_mut().map(|t| (t.name.clone(), copy(t))).collect()
+    }
+
+    /// Takes over the values of `state` under `prefix`; an optimiser's state is dropped.
+    pub fn load(&mut self, state: &State, prefix: &str) -> Result<()> {
+        for i in 0..self.tables.len() {
+            let name = format!("{prefix}{}", self.tables[i].name);
+            let value = state.get(&name).with_context(|| format!("no tensor is called {name:?}"))?;
+            let needed = [self.rows(&self.tables[i].name)? as i64, self.dim as i64];
+            ensure!(
+                value.size() == needed,
+                "{name:?} has shape {:?}, but {needed:?} is needed",
+                value.size()
+            );
+            let backend = match &self.tables[i].store {
+                Store::Deferred(_) => Backend::Deferred,
+                Store::Dense(_) => Backend::Dense,
+            };
+            self.tables[i].store = self.store(&self.tables[i].name, memory::to_vec(value), backend);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Rows gathered from columns, directly and by the thread that works ahead.
+use scenarec_data::Column;
+use scenarec_train::{
+    Batch, Feed,
+    batch::{self, gather},
+    rng::stream,
+    testing::{all, dataset, ragged},
+};
+use std::sync::Arc;
+
+/// The dataset's first four rows with columns written out by hand.
+fn by_hand() -> Arc<scenarec_data::Dataset> {
+    let mut data = (*dataset(4, 2)).clone();
+    let lists = [vec![3, 1], vec![], vec![2], vec![7, 7, 5]];
+    let set = |name: &str| data.schema.field(name).unwrap().0;
+    let (item, title, tags, genres, history, hour, count) =
+        (set("item_id"), set("title"), set("tags"), set("genres"), set("history"), set("hour"), set("count"));
+    data.columns[item] = Column::Id(vec![9, 8, 7, 6]);
+    data.columns[title] = ragged(&[vec![3, 1], vec![], vec![2], vec![4, 5, 6, 7]], None);
+    data.columns[tags] = ragged(&lists, None);
+    data.columns[genres] = ragged(&lists, Some(vec![0.5, 1.5, 2.0, 0.25, 0.75, 1.0]));
+    data.columns[history] = ragged(&[vec![1, 2, 3, 4, 5, 6, 7], vec![], vec![9], vec![5, 4, 3, 2, 1]], None);
+    data.columns[hour] = Column::Real(vec![0.1, 0.2, 0.3, 0.4]);
+    data.columns[count] = Column::Real(vec![10.0, 20.0, 30.0, 40.0]);
+    data.labels = vec![vec![1, 0, 1, 0], vec![0, 0, 1, 1]];
+    data.scenario = vec![1, 0, 0, 1];
+    Arc::new(data)
+}
+
+#[test]
+fn every_kind_of_column_is_gathered_in_the_order_of_the_rows() {
+    let batch = gather(&by_hand(), &[3, 1, 0, 3]);
+    assert_eq!(batch.rows, 4);
+    assert_eq!((&batch.ids[0].ids[..], &batch.ids[0].offsets), (&[6u32, 8, 9, 6][..], &None));
+
+    // Sum padded with id 0 up to four, each padding counted.
+    let title = &batch.ids[4];
+    assert_eq!(title.offsets.as_deref(), Some(&[0, 4, 5, 8, 12][..]));
+    assert_eq!(title.ids, [4, 5, 6, 7, 0, 3, 1, 0, 4, 5, 6, 7]);
+    let weights = [1.0, 1.0, 1.0, 1.0, 4.0, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0];
+    assert_eq!(title.weights.as_deref(), Some(&weights[..]));
+
+    let tags = &batch.ids[5];
+    assert_eq!(tags.offsets.as_deref(), Some(&[0, 3, 3, 5, 8][..]));
+    assert_eq!(tags.ids, [7, 7, 5, 3, 1, 7, 7, 5]);
+    let third = 1.0 / 3.0;
+    assert_eq!(tags.weights.as_deref(), Some(&[third, third, third, 0.5, 0.5, third, third, third][..]));
+
+    // A plain sum keeps the column's own weights.
+    let genres = &batch.ids[6];
+    assert_eq!(genres.ids, tags.ids);
+    assert_eq!(genres.weights.as_deref(), Some(&[0.25, 0.75, 1.0, 0.5, 1.5, 0.25, 0.75, 1.0][..]));
+
+    // The most recent five, in time order, 0 behind them.
+    let history = &batch.sequences[0];
+    assert_eq!(history.len, 5);
+    let ids = [[5, 4, 3, 2, 1], [0; 5], [3, 4, 5, 6, 7], [5, 4, 3, 2, 1]];
+    assert_eq!(history.ids, ids.concat());
+
+    assert_eq!(batch.reals, [0.4, 40.0, 0.2, 20.0, 0.1, 10.0, 0.4, 40.0]);
+    assert_eq!(batch.labels, [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
+    assert_eq!(batch.scenario, [1, 0, 1, 1]);
+}
+
+#[test]
+fn batches_made_ahead_equal_those_gathered_directly() {
+    let data = dataset(103, 1);
+    let rows: Vec<u32> = (0..103).rev().step_by(2).collect();
+    let feed = Feed::new(data.clone(), rows.clone());
+    let direct: Vec<Batch> = rows.chunks(8).map(|chunk| gather(&data, chunk)).collect();
+    assert_eq!(feed.in_order(8).collect::<Vec<_>>(), direct);
+    assert_eq!((feed.batches(8), direct.len(), direct[6].rows), (7, 7, 4));
+}
+
+#[test]
+fn shuffling_sees_every_row_once_and_depends_on_the_stream_only() {
+    let data = dataset(200, 1);
+    // A column by which each row is known.
+    let known = |batches: Vec<Batch>| -> Vec<f32> { batches.iter().flat_map(|b| b.reals.clone()).collect() };
+    let feed = all(&data);
+    let shuffled = |seed| known(feed.shuffled(32, &mut stream(seed, "s")).collect());
+    let (a, b, other) = (shuffled(1), shuffled(1), shuffled(2));
+    assert_eq!(a, b);
+    assert_ne!(a, other);
+    let mut rng = stream(1, "s");
+    let two_epochs = [0, 1].map(|_| known(feed.shuffled(32, &mut rng).collect()));
+    assert_ne!(two_epochs[0], two_epochs[1], "each epoch has an order of its own");
+    let sorted = |mut v: Vec<f32>| {
+        v.sort_by(f32::total_cmp);
+        v
+    };
+    let in_order = known(feed.in_order(32).collect());
+    assert_ne!(a, in_order);
+    assert_eq!(sorted(a), sorted(in_order));
+}
+
+#[test]
+fn a_consumer_that_stops_early_ends_the_thread() {
+    let data = dataset(4000, 1);
+    let feed = all(&data);
+    let owners = Arc::strong_count(&data);
+    let mut batches = feed.in_order(1);
+    assert!(batches.next().is_some());
+    assert_eq!(Arc::strong_count(&data), owners + 1, "the thread waits, far from its end");
+    drop(batches);
+    // The thread lets go of the data when it ends; it is not joined, so it may take a moment.
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while Arc::strong_count(&data) != owners {
+        assert!(std::time::Instant::now() < patience, "the thread is still there");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn columns_that_do_not_fit_the_schema_are_refused() {
+    let spoiled = |spoil: &dyn Fn(&mut scenarec_data::Dataset)| {
+        let mut data = (*by_hand()).clone();
+        spoil(&mut data);
+        batch::check(&data).unwrap_err().to_string()
+    };
+    assert!(batch::check(&by_hand()).is_ok());
+    let message = spoiled(&|d| d.columns[0] = Column::Id(vec![9, 8, 40, 6]));
+    assert_eq!(message, "synthetic: field \"item_id\" has id 40 but its table has 40 rows");
+    let message = spoiled(&|d| d.columns[0] = Column::Id(vec![9, 8]));
+    assert_eq!(message, "synthetic: field \"item_id\" has 2 rows of 4");
+    let message = spoiled(&|d| d.columns[8] = Column::Real(vec![0.0, f32::NAN, 0.0, 0.0]));
+    assert_eq!(message, "synthetic: field \"hour\" holds NaN or infinity");
+    let message = spoiled(&|d| {
+        d.columns.pop();
+    });
+    assert_eq!(message, "synthetic: 10 fields but 9 columns");
+}
+
+#[test]
+#[should_panic(expected = "field \"item_id\" is Id, but its column is of another kind")]
+fn a_column_of_another_kind_is_named() {
+    let mut data = (*by_hand()).clone();
+    data.columns[0] = Column::Real(vec![0.0; 4]);
+    gather(&data, &[0]);
+}
