@@ -1,5 +1,6 @@
-//! Diffusion methods from outside. One binary, so that libtorch is linked once.
+//! The crate from outside. One binary, so that libtorch is linked once.
 mod csdm;
+mod denoiser;
 #[path = "../../train/tests/generator_contract.rs"]
 mod generator_contract;
 mod process;

@@ -138,6 +138,9 @@ pub fn run(args: &ParityArgs) -> Result<()> {
     if let Some(module) = &mut module {
         module.weights().load(&weights, "module.")?;
     }
+    let known = everything(&mut net, module.as_mut());
+    let unknown: Vec<&str> = weights.keys().filter(|n| !known.contains_key(*n)).map(String::as_str).collect();
+    ensure!(unknown.is_empty(), "{}: the net has no {}", args.weights.display(), unknown.join(", "));
     let inputs = load_state(batch)?;
     let batch = read_batch(&file.schema, &inputs)?;
     let result = match &mut module {

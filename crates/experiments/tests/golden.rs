@@ -2,8 +2,9 @@
 use crate::project::repository;
 use clap::Parser;
 use scenarec_experiments::parity::{self, ParityArgs};
-use scenarec_train::{net::load_state, to_vec};
+use scenarec_train::{State, net::load_state, to_vec};
 use std::{fs, path::Path};
+use tch::{Device, Kind, Tensor};
 
 #[derive(Parser)]
 struct Command {
@@ -27,7 +28,7 @@ fn compare(case: &Path) -> usize {
 
     let ours = load_state(out.path()).unwrap();
     let theirs = load_state(&case.join("expected.safetensors")).unwrap();
-    let names = |s: &scenarec_train::State| s.keys().cloned().collect::<Vec<_>>();
+    let names = |s: &State| s.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&ours), names(&theirs), "{}", case.display());
     for (name, expected) in &theirs {
         assert_eq!(ours[name].size(), expected.size(), "{}: {name}", case.display());
@@ -76,17 +77,36 @@ fn initial_weights_can_be_written_and_read_back() {
 
 #[test]
 fn a_wrong_batch_is_refused_with_its_name() {
-    let case = repository().join("golden/deepfm");
-    let mut state = load_state(&case.join("batch.safetensors")).unwrap();
-    let rows = state["ids.user_id"].size()[0];
-    state.insert("ids.user_id".into(), tch::Tensor::full([rows], 999, (tch::Kind::Int64, tch::Device::Cpu)));
-    let batch = tempfile::NamedTempFile::new().unwrap();
-    scenarec_train::net::save_state(&state, batch.path()).unwrap();
-    let path = |p: &Path| p.to_str().unwrap().to_string();
-    let words = ["parity", "--model", "deepfm", "--out", "/dev/null", "--config"].map(String::from);
-    let more = [path(&case.join("config.yaml")), "--weights".into(), path(&case.join("weights.safetensors"))];
-    let batch = ["--batch".to_string(), path(batch.path())];
-    let args = Command::parse_from(words.iter().chain(&more).chain(&batch)).args;
-    let error = format!("{:#}", parity::run(&args).unwrap_err());
+    let ids = |state: &mut State| {
+        let rows = state["ids.user_id"].size()[0];
+        let wrong = Tensor::full([rows], 999, (Kind::Int64, Device::Cpu));
+        state.insert("ids.user_id".into(), wrong);
+    };
+    let error = refused("batch.safetensors", ids);
     assert!(error.contains("ids.user_id has id 999, but its table has 11 rows"), "{error}");
+}
+
+#[test]
+fn a_weight_that_the_net_lacks_is_refused_with_its_name() {
+    let error = refused("weights.safetensors", |state| {
+        let bias = state["mlp.out.bias"].copy();
+        state.insert("mlp.uot.bias".into(), bias);
+    });
+    assert!(error.contains("the net has no mlp.uot.bias"), "{error}");
+}
+
+/// The error for a golden case whose file called `name` has been changed.
+fn refused(name: &str, change: impl Fn(&mut State)) -> String {
+    let case = repository().join("golden/deepfm");
+    let mut state = load_state(&case.join(name)).unwrap();
+    change(&mut state);
+    let changed = tempfile::NamedTempFile::new().unwrap();
+    scenarec_train::net::save_state(&state, changed.path()).unwrap();
+    let path = |p: &Path| p.to_str().unwrap().to_string();
+    let file = |own: &str| if own == name { path(changed.path()) } else { path(&case.join(own)) };
+    let words = ["parity", "--model", "deepfm", "--out", "/dev/null", "--config"].map(String::from);
+    let more = [file("config.yaml"), "--weights".into(), file("weights.safetensors")];
+    let batch = ["--batch".to_string(), file("batch.safetensors")];
+    let args = Command::parse_from(words.iter().chain(&more).chain(&batch)).args;
+    format!("{:#}", parity::run(&args).unwrap_err())
 }

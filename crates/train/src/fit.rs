@@ -1,25 +1,18 @@
 //! The one training loop: epochs of batches through a step of the caller's own.
 use crate::{batch::Batch, batch::Feed, params::State, progress::Progress, rng::Rng};
 use anyhow::{Context, Result, bail, ensure};
-use serde::{Deserialize, Serialize};
 use std::time::Instant;
 use tch::{Device, Tensor};
 
 /// How often and in which portions the rows are seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epochs {
     /// Passes over the rows.
     pub epochs: usize,
     /// Rows per batch.
     pub batch: usize,
     /// Consecutive steps on each batch.
-    #[serde(default = "once")]
     pub iters: usize,
-}
-
-fn once() -> usize {
-    1
 }
 
 /// When to stop early, and what to go back to.

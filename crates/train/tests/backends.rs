@@ -68,12 +68,11 @@ fn train(backend: Backend, spec: OptimSpec) -> [State; 3] {
 }
 
 fn compare(what: &str, spec: OptimSpec) {
-    let ([start, ..], sparse) = (train(Backend::Deferred, spec), train(Backend::Deferred, spec));
-    let dense = train(Backend::Dense, spec);
+    let (sparse, dense) = (train(Backend::Deferred, spec), train(Backend::Dense, spec));
     for (deferred, dense) in sparse.iter().zip(&dense) {
         assert!(deferred.keys().eq(dense.keys()));
     }
-    for (name, first) in &start {
+    for (name, first) in &sparse[0] {
         assert_eq!(distance(first, &dense[0][name]), 0.0, "{what}: {name} starts elsewhere");
         for (when, deferred, dense) in [("middle", &sparse[1], &dense[1]), ("end", &sparse[2], &dense[2])] {
             let movement = distance(&dense[name], first);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use tch::Device;
 
 const BACKENDS: [Backend; 2] = [Backend::Deferred, Backend::Dense];
-/// Batch norm takes away whatever a bias before it adds: its gradient is rounding noise.
+/// Buffers, which every forward pass in training mode moves.
 const STATISTICS: [&str; 4] = [
     "mlp.0.norm.running_mean",
     "mlp.0.norm.running_var",

@@ -26,7 +26,7 @@ pub(super) fn render(report: &Report) -> String {
         for line in &group.lines {
             let mut row = vec![line.label.clone(), line.what.to_string()];
             row.extend(
-                line.cells.iter().map(|c| if c.best { format!("{} ^", c.text) } else { c.text.clone() }),
+                line.cells.iter().map(|c| if c.best { format!("{}^", c.text) } else { c.text.clone() }),
             );
             table.add_row(row);
         }

@@ -1,0 +1,346 @@
+//! What every model of the registry must do, in its default configuration.
+use scenarec_backbones::{MODELS, build, model};
+use scenarec_data::{Column, Dataset};
+use scenarec_train::{
+    Backend, Build, Feed, Mode, Net, OptimSpec, Optimizer, State,
+    batch::gather,
+    labels, loss, metrics,
+    params::Selection,
+    predict,
+    testing::{all, changed, dataset, distance, magnitude, schema, scramble},
+};
+use serde_yaml::Value;
+use std::{fs, path::Path, sync::Arc};
+use tch::{Device, Tensor};
+
+/// Parameters whose gradient is rightly nothing but rounding, by model. Those named here must have such a gradient.
+fn without_gradient(model: &str) -> &'static [&'static str] {
+    match model {
+        // Batch norm subtracts the batch's mean, and with it the bias of the layer before.
+        "deepfm" => &["mlp.0.linear.bias", "mlp.1.linear.bias"],
+        _ => &[],
+    }
+}
+
+/// Number of tasks of the data for a model.
+fn tasks(model: &str) -> usize {
+    match model {
+        "deepfm" => 1,
+        _ => 2,
+    }
+}
+
+/// A model in its default configuration, with data for it.
+struct Case {
+    name: &'static str,
+    config: Value,
+    data: Arc<Dataset>,
+}
+
+/// A case for every entry of the registry, its configuration from configs/models.
+fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/models");
+    let read = |name: &str| -> Value {
+        let path = folder.join(format!("{name}.yaml"));
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let file: Value = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(file["model"], name);
+        let mut config = file["config"].clone();
+        config["name"] = name.into();
+        config
+    };
+    let case = |m: &scenarec_backbones::ModelEntry| Case {
+        name: m.name,
+        config: (m.resolve)(read(m.name)).unwrap(),
+        data: dataset(120, tasks(m.name)),
+    };
+    MODELS.iter().map(case).collect()
+}
+
+impl Case {
+    fn net(&self, seed: u64) -> Net {
+        build(&self.data.schema, &self.config, Build::cpu(seed)).unwrap()
+    }
+
+    /// With weights that no initialisation chose: some start so small that nothing shows.
+    fn scrambled(&self, seed: u64) -> Net {
+        let mut net = self.net(seed);
+        scramble(&mut net.weights, seed);
+        net
+    }
+
+    fn feed(&self, rows: &[u32]) -> Feed {
+        Feed::new(self.data.clone(), rows.to_vec())
+    }
+
+    /// `[rows, T]` in evaluation mode, from one batch.
+    fn logits(&self, net: &mut Net, rows: &[u32]) -> Tensor {
+        logits(net, &self.feed(rows))
+    }
+
+    /// The training loss of all rows.
+    fn loss(&self, net: &mut Net) -> Tensor {
+        let batch = all(&self.data).in_order(self.data.rows()).next().unwrap();
+        let x = net.weights.tables.embed_with(&batch, true, None);
+        loss(&net.forward(&x, true), &labels(&batch, Device::Cpu))
+    }
+
+    /// The default configuration without dropout.
+    fn without_dropout(mut self) -> Self {
+        if self.config.get("dropout").is_some() {
+            self.config["dropout"] = 0.0.into();
+        }
+        self
+    }
+}
+
+fn logits(net: &mut Net, feed: &Feed) -> Tensor {
+    let by_task = predict(net, feed, feed.rows().len());
+    Tensor::stack(&by_task.iter().map(|l| Tensor::from_slice(l)).collect::<Vec<_>>(), 1)
+}
+
+fn first(n: u32) -> Vec<u32> {
+    (0..n).collect()
+}
+
+#[test]
+fn every_model_is_known_by_its_name() {
+    assert!(!MODELS.is_empty());
+    for case in cases() {
+        assert_eq!(model(case.name).unwrap().name, case.name);
+        let mut wrong = case.config.clone();
+        wrong["no_such_key"] = 1.into();
+        let error = (model(case.name).unwrap().resolve)(wrong).unwrap_err().to_string();
+        assert!(error.contains("no_such_key"), "{error}");
+        let again = (model(case.name).unwrap().resolve)(case.config.clone()).unwrap();
+        assert_eq!(again, case.config, "{}: a resolved configuration is complete", case.name);
+    }
+    // What a model cannot be built for is said, and not built.
+    for case in cases() {
+        let mut none = case.config.clone();
+        none["dim"] = 0.into();
+        assert!((model(case.name).unwrap().resolve)(none).is_err(), "{}: a width of 0", case.name);
+    }
+    let error = model("deepfn").unwrap_err().to_string();
+    assert!(error.starts_with("unknown model \"deepfn\"; known are deepfm"), "{error}");
+}
+
+#[test]
+fn logits_have_a_column_per_task_in_both_modes() {
+    for case in cases() {
+        let mut net = case.scrambled(1);
+        for train in [true, false] {
+            let x = net.weights.tables.embed(&gather(&case.data, &first(17)));
+            let output = net.forward(&x, train);
+            assert_eq!(output.logits.size(), [17, case.data.labels.len() as i64], "{}", case.name);
+            assert!(output.aux.iter().all(|(_, loss)| loss.size().is_empty()), "{}", case.name);
+        }
+        // Never a sigmoid: logits have both signs and leave [0, 1].
+        let logits = case.logits(&mut net, &first(120));
+        let (low, high) = (logits.min().double_value(&[]), logits.max().double_value(&[]));
+        assert!(low < -0.5 && high > 1.1, "{}: {low} to {high}", case.name);
+    }
+}
+
+#[test]
+fn one_row_is_a_batch_in_evaluation() {
+    for case in cases() {
+        let mut net = case.scrambled(1);
+        let logits = case.logits(&mut net, &[5]);
+        assert_eq!(logits.size(), [1, case.data.labels.len() as i64]);
+        assert!(magnitude(&logits).is_finite() && magnitude(&logits) > 0.0, "{}", case.name);
+    }
+}
+
+#[test]
+fn every_parameter_gets_a_gradient() {
+    for case in cases() {
+        for mut net in [case.net(1), case.scrambled(1)] {
+            let loss = case.loss(&mut net);
+            let gradients = net.weights.gradients(&loss).unwrap();
+            let names = net.weights.names();
+            let listed = Selection::new(without_gradient(case.name)).unwrap();
+            let (rounding, open) = listed.split(names).unwrap();
+            let size = |name: &str| {
+                let gradient =
+                    gradients.get(name).unwrap_or_else(|| panic!("{}: {name} has none", case.name));
+                magnitude(gradient)
+            };
+            for name in &open {
+                // From U(-0.01, 0.01) the gradients of the lowest layers are small, but not as small as rounding.
+                assert!(
+                    size(name) > 2e-7 && size(name).is_finite(),
+                    "{}: {name}: {:e}",
+                    case.name,
+                    size(name)
+                );
+            }
+            for name in rounding {
+                assert!(size(name) < 1e-7, "{}: {name} has a gradient, {:e}", case.name, size(name));
+            }
+        }
+    }
+}
+
+/// The rows of a table that no row of the batch names get no gradient.
+#[test]
+fn a_batch_reaches_the_rows_it_names_and_no_others() {
+    for case in cases() {
+        let mut net = case.scrambled(1);
+        let rows = first(6);
+        let batch = gather(&case.data, &rows);
+        let x = net.weights.tables.embed_with(&batch, true, None);
+        let loss = loss(&net.forward(&x, true), &labels(&batch, Device::Cpu));
+        let gradients = net.weights.gradients(&loss).unwrap();
+        let Some(Column::Id(users)) = case.data.column("user_id") else { panic!("users are ids") };
+        let named: Vec<i64> =
+            (0..25).filter(|u| rows.iter().any(|r| users[*r as usize] == *u as u32)).collect();
+        let gradient = &gradients["embedding.user_id"];
+        let reached: Vec<i64> = (0..25).filter(|u| magnitude(&gradient.get(*u)) > 0.0).collect();
+        assert_eq!(reached, named, "{}", case.name);
+    }
+}
+
+#[test]
+fn what_is_frozen_does_not_move() {
+    for case in cases() {
+        let names: Vec<String> = case.net(1).weights.names().into_iter().map(String::from).collect();
+        let mut net = case.scrambled(1);
+        for name in &names {
+            let _guard = net.weights.freeze(&[name], Mode::Train).unwrap();
+            let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 1e-3), &mut net.weights);
+            let before = net.weights.state();
+            let loss = case.loss(&mut net);
+            optimizer.step(&loss, &mut net.weights).unwrap();
+            let moved = changed(&before, &net.weights.state());
+            let still: Vec<&String> = names.iter().filter(|n| !moved.contains(n)).collect();
+            assert_eq!(still, [name], "{}", case.name);
+        }
+    }
+}
+
+#[test]
+fn sixty_four_rows_can_be_learned_by_heart() {
+    for case in cases().into_iter().map(Case::without_dropout) {
+        let mut net = case.net(1);
+        let feed = case.feed(&first(64));
+        let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 0.0), &mut net.weights);
+        let auc = |net: &mut Net| -> Vec<f64> {
+            let logits = predict(net, &feed, 64);
+            let labels = case.data.labels.iter().map(|l| &l[..64]);
+            logits.iter().zip(labels).map(|(l, y)| metrics::auc(l, y).unwrap().unwrap()).collect()
+        };
+        let before = auc(&mut net);
+        assert!(before.iter().all(|a| *a < 0.9), "{}: there is something to learn: {before:?}", case.name);
+        for _ in 0..150 {
+            let batch = feed.in_order(64).next().unwrap();
+            let x = net.weights.tables.embed_with(&batch, true, None);
+            let loss = loss(&net.forward(&x, true), &labels(&batch, Device::Cpu));
+            optimizer.step(&loss, &mut net.weights).unwrap();
+        }
+        let after = auc(&mut net);
+        assert!(after.iter().all(|a| *a > 0.99), "{}: {after:?}", case.name);
+    }
+}
+
+/// Logits differ enough between rows that a row's dependence on others would show.
+fn spread(logits: &Tensor) -> f64 {
+    logits.std(true).double_value(&[])
+}
+
+#[test]
+fn in_evaluation_a_row_does_not_depend_on_the_others() {
+    for case in cases() {
+        let mut net = case.scrambled(1);
+        let rows = first(32);
+        let together = case.logits(&mut net, &rows);
+        assert!(spread(&together) > 0.1, "{}", case.name);
+        let alone: Vec<Tensor> = rows.iter().map(|r| case.logits(&mut net, &[*r])).collect();
+        assert!(distance(&together, &Tensor::cat(&alone, 0)) < 1e-4, "{}", case.name);
+        let mut order: Vec<u32> = rows.iter().rev().copied().collect();
+        order.swap(3, 20);
+        let index: Vec<i64> = order.iter().map(|r| i64::from(*r)).collect();
+        let permuted = case.logits(&mut net, &order);
+        let expected = together.index_select(0, &Tensor::from_slice(&index));
+        assert!(distance(&permuted, &together) > 0.1, "{}: the order matters", case.name);
+        assert!(distance(&permuted, &expected) < 1e-4, "{}", case.name);
+    }
+}
+
+#[test]
+fn one_scenarios_rows_do_not_depend_on_anothers() {
+    for case in cases() {
+        let mut net = case.scrambled(1);
+        let scenario = &case.data.scenario;
+        let of = |s: u16| first(120).into_iter().filter(move |r| scenario[*r as usize] == s);
+        let (own, others): (Vec<u32>, Vec<u32>) = (of(0).take(10).collect(), of(1).collect());
+        let beside = |other: &[u32]| [&own, other].concat();
+        let a = case.logits(&mut net, &beside(&others[..10]));
+        let b = case.logits(&mut net, &beside(&others[10..20]));
+        assert!(distance(&a.narrow(0, 10, 10), &b.narrow(0, 10, 10)) > 0.1, "{}: other rows", case.name);
+        assert!(distance(&a.narrow(0, 0, 10), &b.narrow(0, 0, 10)) < 1e-5, "{}", case.name);
+    }
+}
+
+#[test]
+fn saved_and_loaded_nets_agree_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    for case in cases() {
+        let path = folder.path().join(case.name);
+        let mut saved = case.scrambled(1);
+        saved.save(&path).unwrap();
+        let mut loaded = case.net(2);
+        let rows = first(120);
+        assert_ne!(case.logits(&mut saved, &rows), case.logits(&mut loaded, &rows), "{}", case.name);
+        loaded.load(&path).unwrap();
+        assert_eq!(changed(&saved.weights.state(), &loaded.weights.state()), Vec::<String>::new());
+        assert_eq!(case.logits(&mut saved, &rows), case.logits(&mut loaded, &rows), "{}", case.name);
+    }
+}
+
+#[test]
+fn a_seed_decides_the_start_and_the_masks() {
+    for case in cases() {
+        let trained = |seed| -> State {
+            let mut net = case.net(seed);
+            let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 1e-3), &mut net.weights);
+            for _ in 0..3 {
+                let loss = case.loss(&mut net);
+                optimizer.step(&loss, &mut net.weights).unwrap();
+            }
+            net.weights.state()
+        };
+        assert_eq!(changed(&trained(1), &trained(1)), Vec::<String>::new(), "{}", case.name);
+        assert!(!changed(&trained(1), &trained(2)).is_empty(), "{}", case.name);
+    }
+}
+
+/// The way on a GPU: dense tables give the same logits and gradients.
+#[test]
+fn dense_tables_agree_with_deferred_ones() {
+    for case in cases().into_iter().map(Case::without_dropout) {
+        let with = |backend| {
+            let build = Build { seed: 1, device: Device::Cpu, backend };
+            scenarec_backbones::build(&case.data.schema, &case.config, build).unwrap()
+        };
+        let (mut deferred, mut dense) = (with(Backend::Deferred), with(Backend::Dense));
+        scramble(&mut deferred.weights, 1);
+        dense.weights.load(&deferred.weights.state(), "").unwrap();
+        let [a, b] = [&mut deferred, &mut dense].map(|net| {
+            let loss = case.loss(net);
+            net.weights.gradients(&loss).unwrap()
+        });
+        assert!(a.keys().eq(b.keys()), "{}", case.name);
+        for (name, gradient) in &a {
+            let size = magnitude(gradient).max(1e-3);
+            assert!(distance(gradient, &b[name]) < 1e-4 * size, "{}: {name}", case.name);
+        }
+    }
+}
+
+#[test]
+fn deepfm_has_one_task() {
+    let deepfm = cases().into_iter().find(|c| c.name == "deepfm").expect("deepfm is registered");
+    let error = build(&schema(2), &deepfm.config, Build::cpu(1)).unwrap_err().to_string();
+    assert_eq!(error, "deepfm has one task, the data have 2");
+}
