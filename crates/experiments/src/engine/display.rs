@@ -23,10 +23,27 @@ pub(super) struct Display {
 }
 
 struct State {
-    running: BTreeMap<String, (Instant, Option<ProgressBar>)>,
+    running: BTreeMap<String, Running>,
     waiting: Vec<String>,
     history: History,
     told: Option<Instant>,
+}
+
+/// A job at work.
+struct Running {
+    since: Instant,
+    bar: Option<ProgressBar>,
+    /// Its present piece of work: since when, steps, steps done.
+    piece: Option<(Instant, u64, u64)>,
+}
+
+impl Running {
+    /// Seconds the job takes at the pace of its present piece, what comes after it not counted.
+    fn at_this_pace(&self) -> Option<f64> {
+        let (since, total, done) = self.piece.filter(|(_, _, done)| *done > 0)?;
+        let left = since.elapsed().as_secs_f64() * total.saturating_sub(done) as f64 / done as f64;
+        Some(self.since.elapsed().as_secs_f64() + left)
+    }
 }
 
 impl Display {
@@ -64,22 +81,29 @@ impl Display {
         });
         let mut state = self.lock();
         state.waiting.retain(|w| w != id);
-        state.running.insert(id.into(), (Instant::now(), bar));
+        state.running.insert(id.into(), Running { since: Instant::now(), bar, piece: None });
         drop(state);
         self.tick();
     }
 
     pub(super) fn message(&self, id: &str, message: &Message) {
-        if let Some((_, Some(bar))) = self.lock().running.get(id) {
-            match message {
-                Message::Waiting => bar.set_message("another process does it"),
-                Message::Begin { what, total } => {
-                    bar.set_length((*total).max(1));
-                    bar.set_position(0);
-                    bar.set_message(what.clone());
+        if let Some(job) = self.lock().running.get_mut(id) {
+            match (message, &mut job.piece) {
+                (Message::Begin { total, .. }, piece) => *piece = Some((Instant::now(), *total, 0)),
+                (Message::Done(n), Some((_, _, done))) => *done = *n,
+                _ => {}
+            }
+            if let Some(bar) = &job.bar {
+                match message {
+                    Message::Waiting => bar.set_message("another process does it"),
+                    Message::Begin { what, total } => {
+                        bar.set_length((*total).max(1));
+                        bar.set_position(0);
+                        bar.set_message(what.clone());
+                    }
+                    Message::Done(n) => bar.set_position(*n),
+                    Message::Error(_) => {}
                 }
-                Message::Done(n) => bar.set_position(*n),
-                Message::Error(_) => {}
             }
         }
         self.tick();
@@ -87,9 +111,9 @@ impl Display {
 
     pub(super) fn ended(&self, id: &str) {
         let mut state = self.lock();
-        if let Some((since, bar)) = state.running.remove(id) {
-            state.history.learn(&self.known[id].1, since.elapsed().as_secs_f64());
-            if let Some(bar) = bar {
+        if let Some(job) = state.running.remove(id) {
+            state.history.learn(&self.known[id].1, job.since.elapsed().as_secs_f64());
+            if let Some(bar) = job.bar {
                 bar.finish_and_clear();
             }
         }
@@ -123,27 +147,24 @@ impl Display {
         }
     }
 
-    /// "about 3:10 left", from what earlier jobs of the same kinds took.
+    /// "about 3:10 left", from what earlier jobs of the same kinds took; where there were none, from the pace of those at
+    /// work.
     fn left(&self, state: &State) -> String {
-        let mut seconds = 0.0;
-        let mut unknown = 0;
-        let expected = |id: &String| state.history.of_kind(&self.known[id].1);
-        for id in &state.waiting {
-            match expected(id) {
-                Some(e) => seconds += e,
-                None => unknown += 1,
-            }
-        }
-        for (id, (since, _)) in &state.running {
-            let elapsed = since.elapsed().as_secs_f64();
-            match expected(id) {
-                // A job that takes longer than expected is not about to end for that.
-                Some(e) => seconds += (e - elapsed).max(0.1 * elapsed),
-                None => unknown += 1,
-            }
-        }
-        let left = clock(seconds / self.jobs.max(1) as f64);
-        match unknown {
+        let kind = |id: &str| self.known[id].1.as_str();
+        let pace = |wanted: &str| {
+            let alike = state.running.iter().filter(|(id, _)| kind(id) == wanted);
+            alike.filter_map(|(_, job)| job.at_this_pace()).max_by(f64::total_cmp)
+        };
+        let expected = |id: &str| state.history.of_kind(kind(id)).or_else(|| pace(kind(id)));
+        let waiting = state.waiting.iter().map(|id| expected(id));
+        let running = state.running.iter().map(|(id, job)| {
+            let elapsed = job.since.elapsed().as_secs_f64();
+            // A job that takes longer than expected is not about to end for that.
+            Some((expected(id)? - elapsed).max(0.1 * elapsed))
+        });
+        let all: Vec<Option<f64>> = waiting.chain(running).collect();
+        let left = clock(all.iter().flatten().sum::<f64>() / self.jobs.max(1) as f64);
+        match all.iter().filter(|e| e.is_none()).count() {
             0 => format!("about {left} left"),
             n => format!("about {left} left and {n} of unknown time"),
         }
