@@ -75,7 +75,7 @@ def loss_with(coefficient, stride):
 
 def case(name, coefficient, stride, train_denoiser=True, train=False, steps=0):
     yes = lambda b: "true" if b else "false"
-    method = ["name: csdm", f"coefficient: {coefficient}", f"timesteps: {T}", "beta: 1.0e-5", f"stride: {stride}",
+    method = ["name: csdm", f"coefficient: {coefficient}", "diffusion: true", f"timesteps: {T}", "beta: 1.0e-5", f"stride: {stride}",
               f"rho: {RHO}", f"train_denoiser: {yes(train_denoiser)}", "denoiser_dropout: 0.5", "side_dropout: 0.5",
               "dropout_at_generation: false", "side: listed", "frequency: count", "iters: 10", "epochs: 1",
               "warm_epochs: 2", "keep_finetuned: false"]

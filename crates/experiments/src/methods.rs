@@ -17,6 +17,8 @@ pub struct MethodEntry {
     pub name: &'static str,
     /// Crates whose sources the method's numbers depend on, besides those every run uses.
     pub crates: &'static [&'static str],
+    /// Whether it pre-trains the net in a way of its own.
+    pub pretrains: bool,
     /// Checks a configuration and fills in every default.
     pub resolve: fn(Value) -> Result<Value>,
     /// Builds it.
@@ -28,12 +30,14 @@ pub const METHODS: &[MethodEntry] = &[
     MethodEntry {
         name: "none",
         crates: &[],
+        pretrains: false,
         resolve: |value| resolve(value, |_: &PlainConfig| Ok(())),
         build: |_, _, _, _| Ok(Box::new(Plain)),
     },
     MethodEntry {
         name: "cvar",
         crates: &["baselines"],
+        pretrains: false,
         resolve: |value| resolve(value, CvarConfig::check),
         build: |schema, value, dim, build| {
             Ok(Box::new(serde_yaml::from_value::<CvarConfig>(value)?.method(schema, dim, build)?))
@@ -42,6 +46,7 @@ pub const METHODS: &[MethodEntry] = &[
     MethodEntry {
         name: "csdm",
         crates: &["diffusion"],
+        pretrains: false,
         resolve: |value| resolve(value, CsdmConfig::check),
         build: |schema, value, dim, build| {
             Ok(Box::new(serde_yaml::from_value::<CsdmConfig>(value)?.method(schema, dim, build)?))
@@ -73,8 +78,12 @@ pub fn method(name: &str) -> Result<&'static MethodEntry> {
     }
 }
 
-/// Builds the method a resolved configuration describes; its `name` chooses it.
+/// The method a resolved configuration describes; its `name` chooses it.
+pub fn of(config: &Value) -> Result<&'static MethodEntry> {
+    method(config.get("name").and_then(Value::as_str).unwrap_or_default())
+}
+
+/// Builds the method a resolved configuration describes.
 pub fn build(schema: &Schema, config: &Value, dim: usize, build: Build) -> Result<Box<dyn ColdItemMethod>> {
-    let name = config.get("name").and_then(Value::as_str).unwrap_or_default();
-    (method(name)?.build)(schema, config.clone(), dim, build)
+    (of(config)?.build)(schema, config.clone(), dim, build)
 }

@@ -125,17 +125,36 @@ impl Optimizer {
 
     /// Differentiates `loss` (a scalar) and takes one step.
     pub fn step(&mut self, loss: &Tensor, weights: &mut Weights) -> Result<()> {
-        let lookups = weights.tables.take_pending();
-        let mut inputs: Vec<&Tensor> = Vec::with_capacity(self.slots.len() + lookups.len());
-        let open: Vec<&Slot> = self.slots.iter().filter(|s| s.parameter.requires_grad()).collect();
-        inputs.extend(open.iter().map(|s| &s.parameter));
-        inputs.extend(lookups.iter().map(|l| &l.leaf));
+        Self::step_all(loss, &mut [(self, weights)])
+    }
+
+    /// Differentiates `loss` (a scalar) once and takes one step of every optimiser with its weights.
+    pub fn step_all(loss: &Tensor, parts: &mut [(&mut Optimizer, &mut Weights)]) -> Result<()> {
+        let lookups: Vec<_> = parts.iter_mut().map(|(_, w)| w.tables.take_pending()).collect();
+        let open: Vec<Vec<&Slot>> = parts
+            .iter()
+            .map(|(o, _)| o.slots.iter().filter(|s| s.parameter.requires_grad()).collect())
+            .collect();
+        let mut inputs: Vec<&Tensor> = Vec::new();
+        for (open, lookups) in open.iter().zip(&lookups) {
+            inputs.extend(open.iter().map(|s| &s.parameter));
+            inputs.extend(lookups.iter().map(|l| &l.leaf));
+        }
         ensure!(!inputs.is_empty(), "nothing to optimise: every parameter is frozen");
         let gradients = Tensor::f_run_backward(&[loss], &inputs, false, false)?;
-        let (dense, sparse) = gradients.split_at(open.len());
-        self.dense_step(&open, dense)?;
-        weights.tables.accumulate(&lookups, sparse);
-        weights.tables.step(self.spec.lr);
+        let mut rest = &gradients[..];
+        let mut of_tables = Vec::with_capacity(lookups.len());
+        for ((optimizer, _), (open, lookups)) in parts.iter().zip(open.iter().zip(&lookups)) {
+            let (dense, more) = rest.split_at(open.len());
+            let (sparse, more) = more.split_at(lookups.len());
+            optimizer.dense_step(open, dense)?;
+            of_tables.push(sparse);
+            rest = more;
+        }
+        for ((optimizer, weights), (lookups, sparse)) in parts.iter_mut().zip(lookups.iter().zip(of_tables)) {
+            weights.tables.accumulate(lookups, sparse);
+            weights.tables.step(optimizer.spec.lr);
+        }
         Ok(())
     }
 

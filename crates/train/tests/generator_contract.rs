@@ -125,8 +125,7 @@ pub fn apply(method: &mut dyn ColdItemMethod, phase: Option<&str>) -> Effect {
         new_items: &new_items,
         new_ids: &new_ids,
         // Several batches of rows, and of new items, the last ones smaller.
-        batch: 8,
-        optim: OptimSpec::adam(0.01, 1e-4),
+        training: scenarec_train::cold::Training { epochs: 1, batch: 8, optim: OptimSpec::adam(0.01, 1e-4) },
         seed: 5,
         recorder: &mut recorder,
         progress: &counter,

@@ -31,6 +31,8 @@ pub struct CsdmConfig {
     pub name: String,
     /// What multiplies h in the forward process.
     pub coefficient: Coefficient,
+    /// Without it, an ablation of ours, h goes straight to the decoder and the loss is the click loss alone.
+    pub diffusion: bool,
     /// T.
     pub timesteps: usize,
     /// β of Eq. 11.
@@ -96,6 +98,7 @@ pub struct Csdm {
     side_dropout: Dropout,
     forward: Tensor,
     reverse: Vec<ReverseStep>,
+    diffusion: bool,
     rho: f64,
     timesteps: i64,
     dropout_at_generation: bool,
@@ -144,6 +147,7 @@ impl Csdm {
                 .reshape([-1, 3])
                 .to_device(build.device),
             reverse: schedule.reverse(config.stride),
+            diffusion: config.diffusion,
             rho: config.rho,
             timesteps: config.timesteps as i64,
             dropout_at_generation: config.dropout_at_generation,
@@ -172,8 +176,8 @@ impl Csdm {
         self.encode_side.forward(&s)
     }
 
-    /// The reverse pass from h (Eq. 10, σ = 0) and the decoder: item-id embeddings `[B, d]`.
-    fn reverse(&self, h: &Tensor, frequency: &Tensor, train: bool) -> Tensor {
+    /// The reverse pass from h (Eq. 10, σ = 0), `[B, d]`.
+    fn denoise(&self, h: &Tensor, train: bool) -> Tensor {
         let indices: Vec<i64> = self.reverse.iter().map(|s| s.index as i64).collect();
         let offsets = self.denoiser.offsets(&indices);
         let mut z = h.shallow_clone();
@@ -181,6 +185,12 @@ impl Csdm {
             let noise = self.denoiser.forward(&z, &offsets.at(i as i64), train);
             z = z * step.z + h * step.side + noise * step.noise;
         }
+        z
+    }
+
+    /// Item-id embeddings from h, `[B, d]`.
+    fn decode(&self, h: &Tensor, frequency: &Tensor, train: bool) -> Tensor {
+        let z = if self.diffusion { self.denoise(h, train) } else { h.shallow_clone() };
         self.decode.forward(&Tensor::cat(&[&z, frequency], 1))
     }
 
@@ -206,10 +216,13 @@ impl Csdm {
     ) -> Result<(Tensor, Tensor, Tensor)> {
         ensure!(draws.t.size()[0] == batch.batch.rows as i64, "one draw per row is needed");
         let h = self.hidden_side(batch.batch, true);
-        let generated = self.reverse(&h, &self.side.frequency(&batch.embedded.reals), train);
+        let generated = self.decode(&h, &self.side.frequency(&batch.embedded.reals), train);
         let logits = batch.logits_with(net, &generated);
-        let diffusion = self.diffusion_loss(&batch.item_embedding(), &h, draws, train);
-        Ok((bce(&logits, batch.labels) + diffusion * self.rho, logits, generated))
+        let mut loss = bce(&logits, batch.labels);
+        if self.diffusion {
+            loss += self.diffusion_loss(&batch.item_embedding(), &h, draws, train) * self.rho;
+        }
+        Ok((loss, logits, generated))
     }
 }
 
@@ -225,6 +238,6 @@ impl Generator for Csdm {
 
     fn generate(&mut self, batch: &Batch, embedded: &Embedded) -> Result<Tensor> {
         let h = self.hidden_side(batch, false);
-        Ok(self.reverse(&h, &self.side.frequency(&embedded.reals), self.dropout_at_generation))
+        Ok(self.decode(&h, &self.side.frequency(&embedded.reals), self.dropout_at_generation))
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     spec::{Catalog, Selection, TableSpec, resolve},
     store::{Failure, Store},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::{
     collections::BTreeMap,
@@ -180,7 +180,7 @@ pub(super) fn plan(roots: &Roots, paper: Option<&str>, args: &PlanArgs) -> Resul
         };
         out += &format!("{}  {:14} {}\n", node.id, state, node.what());
     }
-    let (seconds, unknown) = history.total(&missing, default_jobs(&session.selection));
+    let (seconds, unknown) = history.total(&missing, default_jobs(&session));
     out += &format!(
         "{} of {} exist; {} to do, about {}{}\n",
         plan.nodes.values().filter(|n| n.finished).count(),
@@ -216,7 +216,13 @@ fn orders(roots: &Roots, missing: &[&Node], folder: &Path) -> Result<()> {
 pub(super) fn run(roots: &Roots, paper: Option<&str>, args: &RunArgs) -> Result<ExitCode> {
     let session = Session::open(roots, paper, &args.table)?;
     let (plan, notes) = session.plan(roots)?;
-    let jobs = args.jobs.map_or_else(|| default_jobs(&session.selection), usize::from);
+    let jobs = match args.jobs {
+        Some(jobs) if session.spec.recipe.alone && jobs > 1 => {
+            bail!("--jobs {jobs}: {name} measures time, so its runs stand alone", name = session.spec.name)
+        }
+        Some(jobs) => usize::from(jobs),
+        None => default_jobs(&session),
+    };
     let outcome = engine::execute(&plan, &session.store, roots, &Options { jobs })?;
     if outcome.interrupted {
         eprintln!("stopped; the same command goes on where this one was");
@@ -283,9 +289,10 @@ fn write(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn default_jobs(selection: &Selection) -> usize {
-    if selection.device == "cuda" {
+/// As many runs at once as there are cores for their threads; one on a GPU, and where time is what they measure.
+fn default_jobs(session: &Session) -> usize {
+    if session.selection.device == "cuda" || session.spec.recipe.alone {
         return 1;
     }
-    std::thread::available_parallelism().map_or(1, |n| n.get() / selection.threads).max(1)
+    std::thread::available_parallelism().map_or(1, |n| n.get() / session.selection.threads).max(1)
 }

@@ -8,32 +8,39 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use scenarec_data::{Dataset, Prepared, Splits};
 use scenarec_train::{
-    Build, ColdItems, Epochs, Feed, Mode, Net, OptimSpec, Optimizer,
-    cold::generator::{item_table, record},
+    Build, ColdItemMethod, ColdItems, Feed, Net, OptimSpec,
+    cold::{Plain, Training},
     config::check,
-    fit, labels, loss, metrics, open_device, predict,
-    rng::{derive, stream},
+    metrics,
+    net::{load_state, save_state},
+    open_device, predict,
+    rng::derive,
 };
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
-/// The phases with rows to learn from, in order.
-const WARM_PHASES: [&str; 3] = ["warm_a", "warm_b", "warm_c"];
+/// The splits with rows to learn from, in order.
+const WARM: [&str; 3] = ["warm_a", "warm_b", "warm_c"];
 /// Rows per batch of an evaluation; no result depends on it.
 const EVALUATION_BATCH: usize = 8192;
 /// File of a pre-trained net.
 const NET: &str = "net.safetensors";
+/// File of what pre-training left in the method, where it left anything.
+const METHOD: &str = "method.safetensors";
 
-pub(super) const RECIPE: Recipe = Recipe { name: "cold_item", resolve, stages, execute };
+pub(super) const RECIPE: Recipe =
+    Recipe { name: "cold_item", components: &["model", "method"], alone: false, resolve, stages, execute };
 
-/// One supervised training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Training {
-    epochs: usize,
-    batch: usize,
-    optim: OptimSpec,
+/// On which rows the phases are evaluated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Evaluation {
+    /// The test part.
+    #[default]
+    Test,
+    /// The last warm split, which is then no phase: what settings may be chosen by.
+    Valid,
 }
 
 /// The recipe's sections.
@@ -47,6 +54,8 @@ struct Settings {
     /// One pre-trained net for all seeds, as the released program has it, instead of one per seed.
     #[serde(default)]
     share_pretrain: bool,
+    #[serde(default)]
+    evaluate: Evaluation,
 }
 
 /// What determines the pre-trained net.
@@ -68,9 +77,10 @@ fn resolve(value: Value) -> Result<Value> {
 
 fn stages(job: &Job) -> Result<Vec<Job>> {
     let settings: Settings = serde_yaml::from_value(job.settings.clone())?;
+    let own = methods::of(&job.method)?.pretrains;
     Ok(vec![Job {
         stage: Some("pretrain".into()),
-        method: Value::Null,
+        method: if own { job.method.clone() } else { Value::Null },
         seed: if settings.share_pretrain { 1 } else { job.seed },
         settings: serde_yaml::to_value(PretrainSettings { pretrain: settings.pretrain })?,
         ..job.clone()
@@ -81,12 +91,18 @@ fn execute(job: &Job, context: JobContext<'_>) -> Result<()> {
     let device = open_device(&job.device, job.threads)?;
     let Prepared { dataset, splits } =
         scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
-    let task = Task::new(job, dataset, splits)?;
     let backend = scenarec_train::Backend::for_device(device);
     match job.stage.as_deref() {
-        Some("pretrain") => task.pretrain(Build { seed: job.seed, device, backend }, context),
-        // Streams of the run's own: those of the net's first life served the pre-training.
-        None => task.run(Build { seed: derive(job.seed, "run"), device, backend }, context),
+        Some("pretrain") => {
+            let build = Build { seed: job.seed, device, backend };
+            Task::new(job, dataset, splits, build, Evaluation::Test)?.pretrain(context)
+        }
+        None => {
+            let settings: Settings = serde_yaml::from_value(job.settings.clone())?;
+            // Streams of the run's own: those of the net's first life served the pre-training.
+            let build = Build { seed: derive(job.seed, "run"), device, backend };
+            Task::new(job, dataset, splits, build, settings.evaluate)?.run(settings.warm, context)
+        }
         Some(other) => bail!("the recipe cold_item has no stage {other:?}"),
     }
 }
@@ -94,15 +110,22 @@ fn execute(job: &Job, context: JobContext<'_>) -> Result<()> {
 struct Task<'a> {
     job: &'a Job,
     data: Arc<Dataset>,
+    build: Build,
     base: Feed,
-    warm: Vec<Feed>,
-    test: Feed,
+    warm: Vec<(&'static str, Feed)>,
+    evaluation: Feed,
     new_items: Feed,
     new_ids: Vec<u32>,
 }
 
 impl<'a> Task<'a> {
-    fn new(job: &'a Job, data: Dataset, splits: Splits) -> Result<Self> {
+    fn new(
+        job: &'a Job,
+        data: Dataset,
+        splits: Splits,
+        build: Build,
+        evaluation: Evaluation,
+    ) -> Result<Self> {
         scenarec_train::batch::check(&data)?;
         let data = Arc::new(data);
         let feed = |part: &str| -> Result<Feed> {
@@ -110,115 +133,76 @@ impl<'a> Task<'a> {
                 splits.get(part).with_context(|| format!("{} has no split part {part:?}", data.name))?;
             Ok(Feed::new(data.clone(), rows.to_vec()))
         };
-        let warm = WARM_PHASES.iter().map(|p| feed(p)).collect::<Result<Vec<_>>>()?;
-        // New items are those of warm_a; the last of an item's rows speaks for it, as in the released programs.
-        let ids = data.item_ids();
-        let mut last: HashMap<u32, usize> = HashMap::new();
-        let rows = warm[0].rows();
-        for (i, row) in rows.iter().enumerate() {
-            last.insert(ids[*row as usize], i);
+        let mut warm = WARM.iter().map(|p| Ok((*p, feed(p)?))).collect::<Result<Vec<_>>>()?;
+        let evaluation = match evaluation {
+            Evaluation::Test => feed("test")?,
+            Evaluation::Valid => warm.pop().context("there are warm splits")?.1,
+        };
+        let (new_items, new_ids) = new_items(&data, &warm[0].1);
+        Ok(Self { job, base: feed("train_base")?, warm, evaluation, new_items, new_ids, data, build })
+    }
+
+    fn net(&self) -> Result<Net> {
+        scenarec_backbones::build(&self.data.schema, &self.job.model, self.build)
+    }
+
+    fn method(&self, net: &Net) -> Result<Box<dyn ColdItemMethod>> {
+        if self.job.method.is_null() {
+            return Ok(Box::new(Plain));
         }
-        let mut order: Vec<usize> = last.into_values().collect();
-        order.sort_unstable();
-        let speakers: Vec<u32> = order.iter().map(|i| rows[*i]).collect();
-        let new_ids = speakers.iter().map(|row| ids[*row as usize]).collect();
-        let (base, test) = (feed("train_base")?, feed("test")?);
-        Ok(Self { job, new_items: Feed::new(data.clone(), speakers), new_ids, base, warm, test, data })
+        methods::build(&self.data.schema, &self.job.method, net.weights.tables.dim(), self.build)
     }
 
-    fn net(&self, build: Build) -> Result<Net> {
-        scenarec_backbones::build(&self.data.schema, &self.job.model, build)
-    }
-
-    fn pretrain(&self, build: Build, mut context: JobContext<'_>) -> Result<()> {
+    fn pretrain(&self, mut context: JobContext<'_>) -> Result<()> {
         let PretrainSettings { pretrain } = serde_yaml::from_value(self.job.settings.clone())?;
-        let mut net = self.net(build)?;
-        let file = context.out.join(NET);
-        self.supervised(
-            &mut net,
-            &self.base,
-            &pretrain,
-            "pretrain",
-            &mut self.items(&mut context, &pretrain),
-        )?;
-        net.save(&file)?;
+        let mut net = self.net()?;
+        let mut method = self.method(&net)?;
+        method.pretrain(&mut net, &mut self.items(&mut context, pretrain))?;
+        net.save(&context.out.join(NET))?;
+        if let Some(weights) = method.pretrained() {
+            save_state(&weights.state(), &context.out.join(METHOD))?;
+        }
         context.recorder.finish()
     }
 
-    fn run(&self, build: Build, mut context: JobContext<'_>) -> Result<()> {
-        let settings: Settings = serde_yaml::from_value(self.job.settings.clone())?;
-        let pretrained = context.inputs.get("pretrain").context("the pre-trained net is missing")?.join(NET);
-        let mut net = self.net(build)?;
-        net.load(Path::new(&pretrained))?;
-        let mut method =
-            methods::build(&self.data.schema, &self.job.method, net.weights.tables.dim(), build)?;
-        let mut items = self.items(&mut context, &settings.warm);
-        let id_table = item_table(&items)?;
+    fn run(&self, warm: Training, mut context: JobContext<'_>) -> Result<()> {
+        let pretrained = context.inputs.get("pretrain").context("the pre-trained net is missing")?.clone();
+        let mut net = self.net()?;
+        net.load(&pretrained.join(NET))?;
+        let mut method = self.method(&net)?;
+        if let Some(weights) = method.pretrained() {
+            weights.load(&load_state(&pretrained.join(METHOD))?, "")?;
+        }
+        let mut items = self.items(&mut context, warm);
 
         method.after_pretrain(&mut net, &mut items)?;
         self.evaluate(&mut net, "cold", &mut items)?;
-        for (phase, rows) in WARM_PHASES.into_iter().zip(&self.warm) {
-            {
-                // Only item ids learn; the rest stays, but in training mode, as in the released programs.
-                let _frozen = net.weights.freeze_all_but(&[&id_table], Mode::Train)?;
-                self.supervised(&mut net, rows, &settings.warm, &format!("fine_tune.{phase}"), &mut items)?;
-            }
+        for (phase, rows) in &self.warm {
+            method.fine_tune(&mut net, &mut items, phase, rows)?;
             method.after_phase(&mut net, &mut items, phase, rows)?;
             self.evaluate(&mut net, phase, &mut items)?;
         }
         context.recorder.finish()
     }
 
-    fn items<'c>(&'c self, context: &'c mut JobContext<'_>, training: &Training) -> ColdItems<'c> {
+    fn items<'c>(&'c self, context: &'c mut JobContext<'_>, training: Training) -> ColdItems<'c> {
         ColdItems {
             schema: &self.data.schema,
             base: &self.base,
             new_items: &self.new_items,
             new_ids: &self.new_ids,
-            batch: training.batch,
-            optim: training.optim,
+            training,
             seed: self.job.seed,
             recorder: &mut context.recorder,
             progress: context.progress,
         }
     }
 
-    /// Trains whatever is not frozen on the click loss, the net in training mode.
-    fn supervised(
-        &self,
-        net: &mut Net,
-        rows: &Feed,
-        training: &Training,
-        stage: &str,
-        items: &mut ColdItems<'_>,
-    ) -> Result<()> {
-        let mut optimizer = Optimizer::new(training.optim, &mut net.weights);
-        let epochs = Epochs { epochs: training.epochs, batch: training.batch, iters: 1 };
-        let mut rng = stream(self.job.seed, &format!("shuffle.{stage}"));
-        let device = net.weights.params.device();
-        let trained = fit(
-            stage,
-            net,
-            rows,
-            epochs,
-            &mut rng,
-            items.progress,
-            |net, batch, _| {
-                let x = net.weights.tables.embed_with(batch, true, None);
-                let loss = loss(&net.forward(&x, true), &labels(batch, device));
-                optimizer.step(&loss, &mut net.weights)?;
-                Ok(loss)
-            },
-            None,
-        )?;
-        record(items, stage, &trained)
-    }
-
     /// The new items' remaining rows, the same in every phase.
     fn evaluate(&self, net: &mut Net, phase: &str, items: &mut ColdItems<'_>) -> Result<()> {
         items.progress.begin(&format!("evaluate.{phase}"), 1);
-        let logits = &predict(net, &self.test, EVALUATION_BATCH)[0];
-        let rows = self.test.rows();
+        let logits = &predict(net, &self.evaluation, EVALUATION_BATCH)[0];
+        let rows = self.evaluation.rows();
         let labels: Vec<u8> = rows.iter().map(|r| self.data.labels[0][*r as usize]).collect();
         let mut record = |metric: &str, value: f64| {
             items.recorder.record(metric, value, |m| {
@@ -229,8 +213,8 @@ impl<'a> Task<'a> {
             })
         };
         let auc = metrics::auc(logits, &labels)?;
-        record("auc", auc.context("the test rows are all of one class, so there is no AUC")?)?;
-        record("logloss", metrics::logloss(logits, &labels)?.context("there are no test rows")?)?;
+        record("auc", auc.context("the rows to evaluate are all of one class, so there is no AUC")?)?;
+        record("logloss", metrics::logloss(logits, &labels)?.context("there are no rows to evaluate")?)?;
         if let Some(truth) = &self.data.click_probability {
             let truth: Vec<f32> = rows.iter().map(|r| truth[*r as usize]).collect();
             let expected = metrics::expected_auc(logits, &truth)?;
@@ -240,4 +224,19 @@ impl<'a> Task<'a> {
         items.progress.advance(1);
         Ok(())
     }
+}
+
+/// A row for each item of `rows`, and the items: the last of an item's rows speaks for it, as in the released programs.
+pub(super) fn new_items(data: &Arc<Dataset>, rows: &Feed) -> (Feed, Vec<u32>) {
+    let ids = data.item_ids();
+    let rows = rows.rows();
+    let mut last: HashMap<u32, usize> = HashMap::new();
+    for (i, row) in rows.iter().enumerate() {
+        last.insert(ids[*row as usize], i);
+    }
+    let mut order: Vec<usize> = last.into_values().collect();
+    order.sort_unstable();
+    let speakers: Vec<u32> = order.iter().map(|i| rows[*i]).collect();
+    let new_ids = speakers.iter().map(|row| ids[*row as usize]).collect();
+    (Feed::new(data.clone(), speakers), new_ids)
 }

@@ -7,6 +7,10 @@ use serde_yaml::Value;
 pub struct Recipe {
     /// Its name in table specs.
     pub name: &'static str,
+    /// Which of `model` and `method` its runs have.
+    pub components: &'static [&'static str],
+    /// Its runs measure time and stand alone on the machine.
+    pub alone: bool,
     /// Checks the recipe's own sections of a table's `run:` (all keys but `recipe`, `model`, `method`) and returns
     /// them with every default filled in.
     pub resolve: fn(Value) -> Result<Value>,
@@ -17,6 +21,8 @@ pub struct Recipe {
 }
 
 mod cold_item;
+mod statistics;
+mod step_time;
 
 /// All recipes.
-pub const RECIPES: &[Recipe] = &[cold_item::RECIPE];
+pub const RECIPES: &[Recipe] = &[cold_item::RECIPE, statistics::RECIPE, step_time::RECIPE];

@@ -9,6 +9,7 @@ use super::{
 use crate::job::{DatasetJob, Job};
 use anyhow::{Context, Result};
 use scenarec_data::{DatasetConfig, Override};
+use serde_yaml::Value;
 use std::{cell::RefCell, collections::BTreeMap};
 
 /// Dimension -> value.
@@ -184,6 +185,9 @@ fn job(
     let fingerprint = fingerprint(&config, &quick).with_context(|| format!("dataset {dataset}"))?;
 
     let component = |kind: &'static str| {
+        if !spec.recipe.components.contains(&kind) {
+            return Ok(Value::Null);
+        }
         let file = catalog.component(kind, name(kind))?;
         let mut layered = file.layered(&selection.profile, dataset)?;
         changes.apply(kind, name(kind), &mut layered)?;

@@ -73,7 +73,7 @@ pub struct TableSpec {
     pub reported: Option<Reported>,
     /// Number of seeds.
     pub seeds: u64,
-    /// The grid; `dataset`, `model` and `method` are always there.
+    /// The grid; `dataset` and what the recipe needs of `model` and `method` are always there.
     pub dimensions: Vec<Dimension>,
     /// The recipe.
     pub recipe: &'static Recipe,
@@ -103,9 +103,6 @@ impl TableSpec {
             dimensions.push(check_dimension(dimension, entries, catalog, &source)?);
         }
         let mut run = raw.run;
-        for kind in ["dataset", "model", "method"] {
-            single_entry(kind, &mut run, &mut dimensions, catalog, &source)?;
-        }
         let recipe = match run.shift_remove("recipe") {
             Some(Value::String(name)) => recipe(&name).ok_or_else(|| {
                 let known = crate::recipes::RECIPES.iter().map(|r| r.name);
@@ -114,6 +111,14 @@ impl TableSpec {
             Some(_) => return Err(source.error_at(&keys(&["run", "recipe"]), "expected a recipe's name")),
             None => return Err(source.error_at(&keys(&["run"]), "missing key `recipe`")),
         };
+        for kind in ["dataset", "model", "method"] {
+            if kind == "dataset" || recipe.components.contains(&kind) {
+                single_entry(kind, &mut run, &mut dimensions, catalog, &source)?;
+            } else if dimensions.iter().any(|d| d.name == kind) {
+                let message = format!("the recipe {} has no {kind}", recipe.name);
+                return Err(source.error_at_key(&keys(&["grid", kind]), message));
+            }
+        }
         for (path, seeds) in [(&["seeds"][..], raw.seeds), (&["quick", "seeds"], raw.quick.seeds)] {
             if seeds == 0 {
                 return Err(source.error_at(&keys(path), "a table needs at least one seed"));

@@ -86,11 +86,11 @@ impl<G: Generator> Generated<G> {
         epochs: usize,
     ) -> Result<()> {
         let item = item_slot(net, items)?;
-        let epochs = Epochs { epochs, batch: items.batch, iters: self.schedule.iters };
+        let epochs = Epochs { epochs, batch: items.training.batch, iters: self.schedule.iters };
         let mut rng = rng::stream(items.seed, &format!("shuffle.{stage}"));
         // The released programs freeze the net's weights but leave batch norm and dropout in training mode.
         let frozen = net.weights.freeze(&["*"], Mode::Train)?;
-        let mut optimizer = Optimizer::new(items.optim, self.generator.weights());
+        let mut optimizer = Optimizer::new(items.training.optim, self.generator.weights());
         let device = net.weights.params.device();
         let mut prepared: Option<(Embedded, Tensor)> = None;
         let trained = fit(
@@ -119,7 +119,7 @@ impl<G: Generator> Generated<G> {
         let _guard = tch::no_grad_guard();
         let name = item_table(items)?;
         let mut done = 0;
-        for batch in items.new_items.in_order(items.batch) {
+        for batch in items.new_items.in_order(items.training.batch) {
             let embedded = net.weights.tables.embed(&batch);
             let vectors = self.generator.generate(&batch, &embedded)?;
             net.weights.tables.set_rows(&name, &items.new_ids[done..done + batch.rows], &vectors)?;

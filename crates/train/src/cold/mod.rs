@@ -1,11 +1,18 @@
 //! What a method that warms cold items does at each point of the cold-item protocol.
 pub mod generator;
 mod side;
+mod supervised;
 
 pub use generator::{Generated, Generator, GeneratorBatch, Schedule};
 pub use side::{Side, SideChoice};
+pub use supervised::{Training, fine_tune_items, supervised, supervised_with};
 
-use crate::{batch::Feed, net::Net, optim::OptimSpec, progress::Progress, recorder::Recorder};
+use crate::{
+    batch::Feed,
+    net::{Net, Weights},
+    progress::Progress,
+    recorder::Recorder,
+};
 use anyhow::Result;
 use scenarec_data::Schema;
 
@@ -19,10 +26,9 @@ pub struct ColdItems<'a> {
     pub new_items: &'a Feed,
     /// Ids of the new items, in `new_items`'s order.
     pub new_ids: &'a [u32],
-    /// Rows per batch.
-    pub batch: usize,
-    /// The recipe's optimiser; a method starts a fresh one wherever the papers' programs do.
-    pub optim: OptimSpec,
+    /// The recipe's training: that of pre-training while the net is pre-trained, that of the warm phases after it.
+    /// Methods train with its batch size and optimiser, and start a fresh one wherever the papers' programs do.
+    pub training: Training,
     /// Seed of the run.
     pub seed: u64,
     /// Takes the method's own numbers (time per stage, losses).
@@ -31,33 +37,46 @@ pub struct ColdItems<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// A method for item cold start. The recipe pre-trains, calls [`after_pretrain`](Self::after_pretrain), evaluates the cold
-/// phase, and then, for every warm phase, fine-tunes the item-id table on the phase's rows, calls
-/// [`after_phase`](Self::after_phase) and evaluates.
+/// A method for item cold start. The recipe lets it [`pretrain`](Self::pretrain) the net and act
+/// [`after_pretrain`](Self::after_pretrain), evaluates the cold phase, and then, for every warm phase, lets it
+/// [`fine_tune`](Self::fine_tune) on the phase's rows and act [`after_phase`](Self::after_phase), and evaluates.
+/// `phase` is `warm_a`, `warm_b` or `warm_c`. What a method leaves alone is what the plain backbone does.
 pub trait ColdItemMethod {
-    /// Between pre-training and the cold evaluation: typically trains a generator and overwrites new items' rows.
-    fn after_pretrain(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()>;
+    /// Trains the net on the old items' rows. A method that does this in a way of its own says so in its registry entry;
+    /// the others share one pre-trained net.
+    fn pretrain(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()> {
+        supervised(net, items, "pretrain", items.base)
+    }
 
-    /// Between the fine-tune on a warm phase's rows and its evaluation. `phase` is `warm_a`, `warm_b` or `warm_c`.
-    fn after_phase(
+    /// What pre-training left in the method itself; it is saved and loaded together with the net.
+    fn pretrained(&mut self) -> Option<&mut Weights> {
+        None
+    }
+
+    /// Between pre-training and the cold evaluation: typically trains a generator and overwrites new items' rows.
+    fn after_pretrain(&mut self, _: &mut Net, _: &mut ColdItems<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Learns from a warm phase's rows: the item-id table alone.
+    fn fine_tune(
         &mut self,
         net: &mut Net,
         items: &mut ColdItems<'_>,
         phase: &str,
         rows: &Feed,
-    ) -> Result<()>;
+    ) -> Result<()> {
+        fine_tune_items(net, items, phase, rows)
+    }
+
+    /// Between the fine-tune on a warm phase's rows and its evaluation.
+    fn after_phase(&mut self, _: &mut Net, _: &mut ColdItems<'_>, _: &str, _: &Feed) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The backbone as it is: nothing happens between training and evaluation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Plain;
 
-impl ColdItemMethod for Plain {
-    fn after_pretrain(&mut self, _: &mut Net, _: &mut ColdItems<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    fn after_phase(&mut self, _: &mut Net, _: &mut ColdItems<'_>, _: &str, _: &Feed) -> Result<()> {
-        Ok(())
-    }
-}
+impl ColdItemMethod for Plain {}

@@ -1,0 +1,48 @@
+//! What a dataset holds, as a whole and part by part; nothing is trained.
+use super::Recipe;
+use crate::job::{Job, JobContext};
+use anyhow::{Context, Result};
+use scenarec_data::{Prepared, split_statistics, statistics};
+use serde::{Deserialize, Serialize};
+
+pub(super) const RECIPE: Recipe = Recipe {
+    name: "statistics",
+    components: &[],
+    alone: false,
+    resolve: |value| Ok(serde_yaml::to_value(serde_yaml::from_value::<Settings>(value)?)?),
+    stages: |_| Ok(vec![]),
+    execute,
+};
+
+/// There is nothing to set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {}
+
+/// Records `users`, `items`, `rows` and `positive_rate` (per task); the stage is `all` or the name of the split's part.
+fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
+    context.progress.begin("statistics", 1);
+    let Prepared { dataset, splits } =
+        scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
+    let mut all = vec![("all".to_string(), statistics(&dataset))];
+    all.extend(split_statistics(&dataset, &splits));
+    for (part, of) in all {
+        let mut record = |metric: &str, value: f64, task: &str| {
+            context.recorder.record(metric, value, |m| {
+                m.stage = part.clone();
+                m.task = task.into();
+                m.rows = of.rows as u64;
+            })
+        };
+        let users = of.users.context("the data have no user id")?;
+        let items = of.items.context("the data have no item id")?;
+        for (metric, value) in [("users", users), ("items", items), ("rows", of.rows)] {
+            record(metric, value as f64, "")?;
+        }
+        for (task, rate) in dataset.schema.tasks.iter().zip(&of.positive_rate) {
+            record("positive_rate", *rate, task)?;
+        }
+    }
+    context.progress.advance(1);
+    context.recorder.finish()
+}
