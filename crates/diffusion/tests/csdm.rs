@@ -280,6 +280,30 @@ fn the_loss_is_its_formula() {
 }
 
 #[test]
+fn without_diffusion_h_goes_to_the_decoder() {
+    let config = CsdmConfig { diffusion: false, ..config("paper") };
+    let make = |schema: &Schema, dim, build| Csdm::new(&config, schema, dim, build).unwrap();
+    contract::the_loss_falls(&make, 0.93);
+    let data = dataset(40, 1);
+    let mut net = trained_net(&data);
+    with_batch(&mut net, &all(&data), |net, batch| {
+        let batch = GeneratorBatch { net_train: false, ..*batch };
+        let mut csdm = make(&data.schema, DIM, Build::cpu(1));
+        scramble(csdm.weights(), 9);
+        let w = csdm.weights().state();
+        let h = hidden(&w, &data, &batch);
+        let expected = linear(&w, &Tensor::cat(&[&h, &batch.embedded.reals.narrow(1, 1, 1)], 1), "decode");
+        let draws = csdm.draw(40);
+        let (loss, logits, generated) = csdm.loss_with(net, &batch, &draws, true).unwrap();
+        assert!(distance(&generated, &expected) < 1e-5 * magnitude(&expected));
+        assert_eq!(loss, bce(&logits, batch.labels), "the click loss alone");
+        let gradients = csdm.weights().gradients(&loss).unwrap();
+        assert!(gradients.keys().all(|n| !n.starts_with("denoiser.") && !n.starts_with("encode_item.")));
+        assert!(gradients.contains_key("encode_side.weight"));
+    });
+}
+
+#[test]
 fn draws_are_uniform_steps_and_standard_normal_noise() {
     let mut csdm = paper(&dataset(1, 1).schema, DIM, Build::cpu(1));
     let draws = csdm.draw(50_000);

@@ -145,3 +145,25 @@ fn settings_are_read_with_pytorchs_defaults() {
         serde_yaml::from_str::<OptimSpec>("{name: adam, lr: 0.001, decay: 1}").unwrap_err().to_string();
     assert!(error.contains("unknown field `decay`"), "{error}");
 }
+
+#[test]
+fn one_loss_steps_several_weights() {
+    let spec = OptimSpec::adam(0.02, 0.1);
+    // Each part alone, under its share of the loss: with an additive loss the gradients are the same.
+    let alone = |t0: usize| {
+        let (mut w, a, _) = weights();
+        let mut optimizer = Optimizer::new(spec, &mut w);
+        (0..20).for_each(|t| optimizer.step(&loss(&a, t0 + t), &mut w).unwrap());
+        to_vec(&a)
+    };
+    let ((mut first, a, _), (mut second, b, _)) = (weights(), weights());
+    let (mut of_first, mut of_second) = (Optimizer::new(spec, &mut first), Optimizer::new(spec, &mut second));
+    for t in 0..20 {
+        let total = loss(&a, t) + loss(&b, 7 + t);
+        let mut parts = [(&mut of_first, &mut first), (&mut of_second, &mut second)];
+        Optimizer::step_all(&total, &mut parts).unwrap();
+    }
+    assert_eq!(to_vec(&a), alone(0));
+    assert_eq!(to_vec(&b), alone(7));
+    assert_ne!(to_vec(&a), to_vec(&b));
+}
