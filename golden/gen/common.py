@@ -6,6 +6,7 @@ Regenerate with `just golden`. This file does nothing when run.
 import pathlib
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent
@@ -31,10 +32,12 @@ SIDE = ["item_id", "year", "title", "genres", "count"]
 SIDE_TABLES = [name for name in EMBEDDED if name in SIDE]
 SIDE_REALS = [name for name in REALS if name in SIDE]
 SIDE_WIDTH = len(SIDE_TABLES) * D + len(SIDE_REALS)
+FLAT = len(EMBEDDED) * D
+BUFFERS = ("running_mean", "running_var")
 
 
-def config(method=None):
-    """The text of config.yaml; `method` is the body of the method's mapping."""
+def config(method=None, model="deepfm", more=()):
+    """The text of config.yaml; `method` is the body of the method's mapping, `more` are settings of the model's own."""
     def kind(rows, length):
         if not rows:
             return "real"
@@ -48,8 +51,8 @@ def config(method=None):
         out.append(f"    - {{name: {name}, role: {role}, kind: {kind(rows, length)}{table}}}")
     out += ["  tasks: [click]", "  scenarios: [all]", "  item_id: item_id", "  user_id: user_id"]
     out += [f"  side: [{', '.join(SIDE)}]", "model:"]
-    model = ["name: deepfm", f"dim: {D}", f"hidden: [{', '.join(map(str, HIDDEN))}]", "norm: batch", "dropout: 0.2"]
-    out += [f"  {line}" for line in model + ["init: {uniform: 0.01}"]]
+    settings = [f"name: {model}", f"dim: {D}", *more, f"hidden: [{', '.join(map(str, HIDDEN))}]"]
+    out += [f"  {line}" for line in settings + ["norm: batch", "dropout: 0.2", "init: {uniform: 0.01}"]]
     if method:
         out += ["method:"] + [f"  {line}" for line in method]
     out += ["optim:", "  name: adam", "  lr: 1.0e-3", "  weight_decay: 1.0e-6"]
@@ -92,6 +95,24 @@ def linear(g, name, inputs, outputs, std=0.3):
     return {f"{name}.weight": normal(g, outputs, inputs, std=std), f"{name}.bias": normal(g, outputs, std=std)}
 
 
+def table_weights(g):
+    return {f"embedding.{name}": normal(g, rows, D) for name, rows in TABLES.items()}
+
+
+def mlp_weights(g, width):
+    """The hidden layers of the model's MLP."""
+    w = {}
+    for i, hidden in enumerate(HIDDEN):
+        w |= linear(g, f"mlp.{i}.linear", width, hidden)
+        # Before batch norm a bias has no gradient but rounding; away from zero its decay outweighs that.
+        w[f"mlp.{i}.linear.bias"] += w[f"mlp.{i}.linear.bias"].sign()
+        w[f"mlp.{i}.norm.weight"], w[f"mlp.{i}.norm.bias"] = normal(g, hidden, mean=1), normal(g, hidden)
+        w[f"mlp.{i}.norm.running_mean"] = normal(g, hidden)
+        w[f"mlp.{i}.norm.running_var"] = (0.5 + torch.rand(hidden, generator=g)).double()
+        width = hidden
+    return w
+
+
 def look_up(p, prefix, name, x):
     """[B, D]: a field's embedding; a bag's is the sum over its places, padding included."""
     table = p[f"{prefix}{name}"]
@@ -100,6 +121,25 @@ def look_up(p, prefix, name, x):
 
 def apply(p, name, x):
     return x @ p[f"{name}.weight"].T + p[f"{name}.bias"]
+
+
+def embedded(p, x):
+    """The net's embedding [B, D] of every field that has one."""
+    return {name: look_up(p, "embedding.", name, x) for name in EMBEDDED}
+
+
+def real_fields(x):
+    """[B, R]"""
+    return torch.stack([x[f"real.{name}"] for name in REALS], 1)
+
+
+def mlp(p, h, train):
+    """The hidden layers on `h` [B, inputs]."""
+    for i in range(len(HIDDEN)):
+        h = apply(p, f"mlp.{i}.linear", h)
+        norm = {k: p[f"mlp.{i}.norm.{k}"] for k in ("weight", "bias", *BUFFERS)}
+        h = F.relu(F.batch_norm(h, norm["running_mean"], norm["running_var"], norm["weight"], norm["bias"], train))
+    return h
 
 
 def side(p, x):
@@ -167,3 +207,16 @@ def write_case(case, flags, text, weights, batch, forward, trainable, train=Fals
     assert size < 150_000, size
     print(f"{case}: loss {float(out['loss']):.6f}, {len(out)} tensors, {size} bytes, "
           f"single precision differs by {worst:.1e} ({name})")
+
+
+def write_model(name, net_weights, logits, more=()):
+    """Cases `name` and `name`-train of a model: `logits(p, x, train)` [B, 1]."""
+    def forward(p, x, train):
+        z = logits(p, x, train)
+        return {"logits": z, "loss": F.binary_cross_entropy_with_logits(z[:, 0], x["label.click"])}
+
+    weights, batch, text = net_weights(1), make_batch(2), config(model=name, more=more)
+    trainable = [k for k in weights if not k.endswith(BUFFERS)]
+    case = name.replace("_", "-")
+    write_case(case, "", text, weights, batch, forward, trainable)
+    write_case(f"{case}-train", "--train-no-dropout --steps 3", text, weights, batch, forward, trainable, True, 3)

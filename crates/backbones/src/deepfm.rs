@@ -2,51 +2,18 @@
 //! a trainable vector per real field, batch norm in the MLP.
 //!
 //! Shapes: B rows, F embedded fields, R real fields, d width, E = F + R.
-use crate::ModelEntry;
-use anyhow::{Result, ensure};
-use scenarec_data::Schema;
-use scenarec_train::{
-    Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
-    config::{check, check_dropout},
-    nn::{Mlp, MlpConfig, Norm},
+use crate::{
+    ModelEntry,
+    config::{DeepConfig, one_task, resolve},
 };
-use serde::{Deserialize, Serialize};
+use anyhow::Result;
+use scenarec_data::Schema;
+use scenarec_train::{Build, CtrModel, Embedded, Init, Net, Output, Params, nn::Mlp};
 use tch::{Kind, Tensor};
-
-/// DeepFM's configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeepFmConfig {
-    /// The registry's name, `deepfm`.
-    pub name: String,
-    /// Width d of all embeddings.
-    pub dim: usize,
-    /// Widths of the hidden layers.
-    pub hidden: Vec<i64>,
-    /// Normalisation of the hidden layers.
-    pub norm: Norm,
-    /// Dropout probability after every hidden layer.
-    pub dropout: f64,
-    /// Initial values: `torch`, or `{uniform: a}`.
-    #[serde(with = "serde_yaml::with::singleton_map")]
-    pub init: InitScheme,
-}
-
-impl DeepFmConfig {
-    fn check(&self) -> Result<()> {
-        check(self.dim > 0, "dim", || "a width of 0".into())?;
-        check(self.hidden.iter().all(|h| *h > 0), "hidden", || "a width below 1".into())?;
-        check_dropout(self.dropout, "dropout")
-    }
-}
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "deepfm",
-    resolve: |value| {
-        let config: DeepFmConfig = serde_yaml::from_value(value)?;
-        config.check()?;
-        Ok(serde_yaml::to_value(config)?)
-    },
+    resolve: |value| resolve(value, DeepConfig::check),
     build: |schema, value, build| DeepFm::net(schema, &serde_yaml::from_value(value)?, build),
 };
 
@@ -62,19 +29,18 @@ pub struct DeepFm {
 
 impl DeepFm {
     /// The model with its tables.
-    pub fn net(schema: &Schema, config: &DeepFmConfig, build: Build) -> Result<Net> {
-        ensure!(schema.tasks.len() == 1, "deepfm has one task, the data have {}", schema.tasks.len());
+    pub fn net(schema: &Schema, config: &DeepConfig, build: Build) -> Result<Net> {
+        one_task(ENTRY.name, schema)?;
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))
     }
 
-    fn new(p: &mut Params, schema: &Schema, config: &DeepFmConfig) -> Self {
+    fn new(p: &mut Params, schema: &Schema, config: &DeepConfig) -> Self {
         let d = config.dim as i64;
         let (fields, reals) = (schema.embedded().count() as i64, schema.reals().count() as i64);
-        let mlp = MlpConfig { hidden: config.hidden.clone(), norm: config.norm, dropout: config.dropout };
         Self {
             reals: p.sub("reals").parameter("weight", &[reals, d], Init::Normal { std: 1.0 }),
             first_order: p.sub("first_order").parameter("weight", &[reals], Init::linear(1)),
-            mlp: Mlp::new(&mut p.sub("mlp"), (fields + reals) * d, &mlp, Some(1)),
+            mlp: Mlp::new(&mut p.sub("mlp"), (fields + reals) * d, &config.mlp(), Some(1)),
         }
     }
 }

@@ -1,12 +1,20 @@
 //! One click-through-rate model per file, and the registry that names them.
+mod config;
+mod dcn;
 mod deepfm;
+mod pnn;
+mod wide_deep;
 
 use anyhow::{Result, bail};
 use scenarec_data::Schema;
 use scenarec_train::{Build, Net};
 use serde_yaml::Value;
 
-pub use deepfm::{DeepFm, DeepFmConfig};
+pub use config::DeepConfig;
+pub use dcn::{Dcn, DcnConfig};
+pub use deepfm::DeepFm;
+pub use pnn::Pnn;
+pub use wide_deep::WideDeep;
 
 /// A model's entry in the registry.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +28,7 @@ pub struct ModelEntry {
 }
 
 /// All models.
-pub const MODELS: &[ModelEntry] = &[deepfm::ENTRY];
+pub const MODELS: &[ModelEntry] = &[deepfm::ENTRY, wide_deep::ENTRY, dcn::ENTRY, pnn::ENTRY];
 
 /// The model called `name`.
 pub fn model(name: &str) -> Result<&'static ModelEntry> {

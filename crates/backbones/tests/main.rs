@@ -1,2 +1,3 @@
 //! The crate from outside. One binary, so that libtorch is linked once.
+mod configs;
 mod contract;

@@ -3,6 +3,7 @@ use crate::project::repository;
 use clap::Parser;
 use scenarec_experiments::parity::{self, ParityArgs};
 use scenarec_train::{State, net::load_state, to_vec};
+use serde_yaml::Value;
 use std::{fs, path::Path};
 use tch::{Device, Kind, Tensor};
 
@@ -19,7 +20,9 @@ fn compare(case: &Path) -> usize {
     let out = tempfile::NamedTempFile::new().unwrap();
     let file = |name: &str| case.join(name).to_str().unwrap().to_string();
     let flags = fs::read_to_string(case.join("args")).unwrap();
-    let mut words: Vec<String> = ["parity", "--model", "deepfm", "--config"].map(String::from).to_vec();
+    let config: Value = serde_yaml::from_str(&fs::read_to_string(case.join("config.yaml")).unwrap()).unwrap();
+    let model = config["model"]["name"].as_str().unwrap();
+    let mut words: Vec<String> = ["parity", "--model", model, "--config"].map(String::from).to_vec();
     words.extend([file("config.yaml"), "--weights".into(), file("weights.safetensors")]);
     words.extend(["--batch".into(), file("batch.safetensors"), "--out".into()]);
     words.push(out.path().to_str().unwrap().into());
@@ -51,7 +54,7 @@ fn parity_agrees_with_pytorch() {
             cases += 1;
         }
     }
-    assert!(cases >= 8, "only {cases} golden cases were found");
+    assert!(cases >= 14, "only {cases} golden cases were found");
 }
 
 #[test]

@@ -54,6 +54,24 @@ fn every_table_resolves_in_every_mode() {
     }
 }
 
+/// Whether a table uses it or not.
+#[test]
+fn every_model_and_method_resolves_in_each_of_its_profiles() {
+    for kind in ["model", "method"] {
+        for name in catalog().names(kind) {
+            let file = catalog().component(kind, &name).unwrap_or_else(|e| panic!("{e:#}"));
+            let resolved = |profile: &str| {
+                let layered = file.layered(profile, "any").unwrap();
+                file.checked(&layered).unwrap_or_else(|e| panic!("{e:#}"))
+            };
+            let paper = resolved("paper");
+            for profile in &file.profiles {
+                assert_ne!(resolved(profile), paper, "{kind} {name}: profile {profile} changes nothing");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_job_survives_its_file() {
     for spec in tables() {

@@ -1,17 +1,23 @@
-//! Time of a DeepFM training step (batch 2048, width 16, the MovieLens setting's 9 fields and 2 reals) as one of its
-//! tables grows from 10 thousand to 10 million rows: `cargo bench -p scenarec-backbones --profile dev`.
+//! Time of a training step (batch 2048, width 16, the MovieLens setting's 9 fields and 2 reals):
+//! `cargo bench -p scenarec-backbones --profile dev`.
 //!
-//! Rows are drawn uniformly, the worst case for a table that touches only what a batch reads. Compared are our deferred
-//! Adam, the same with L2 decay, the table's share alone, and tch's own dense Adam.
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+//! Of every model on small tables; of DeepFM as one of its tables grows from 10 thousand to 10 million rows. Rows are
+//! drawn uniformly, the worst case for a table that touches only what a batch reads. Compared are our deferred Adam, the
+//! same with L2 decay, the table's share alone, and tch's own dense Adam.
+#[path = "../tests/configs.rs"]
+mod configs;
+
+use configs::default_config;
+use criterion::{
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main, measurement::WallTime,
+};
 use rand::RngExt;
-use scenarec_backbones::{DeepFm, DeepFmConfig};
+use scenarec_backbones::{MODELS, build, model};
 use scenarec_data::{Field, Kind, Role, Schema, Table};
 use scenarec_train::{
-    Batch, Build, InitScheme, Net, OptimSpec, Optimizer,
+    Batch, Build, Net, OptimSpec, Optimizer,
     batch::Ids,
     labels, loss,
-    nn::Norm,
     rng::{Rng, stream},
     table::{Bags, EmbeddingTable, Rule},
 };
@@ -21,6 +27,8 @@ use tch::{
     nn::{self, OptimizerConfig},
 };
 
+/// Rows of the tables that do not grow.
+const SMALL: usize = 100;
 const SIZES: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 const BATCH: usize = 2048;
 const DIM: usize = 16;
@@ -32,7 +40,7 @@ fn schema(rows: usize) -> Schema {
     let id = |name: String| Field { table: Some(name.clone()), name, role: Role::Item, kind: Kind::Id };
     let real = |name: &str| Field { name: name.into(), role: Role::Context, kind: Kind::Real, table: None };
     let names: Vec<String> = (0..=SMALL_FIELDS).map(|i| format!("field{i}")).collect();
-    let size = |i: usize| if i == 0 { rows } else { 100 };
+    let size = |i: usize| if i == 0 { rows } else { SMALL };
     Schema {
         tables: names.iter().enumerate().map(|(i, n)| Table { name: n.clone(), rows: size(i) }).collect(),
         fields: names.into_iter().map(id).chain([real("time"), real("count")]).collect(),
@@ -48,7 +56,7 @@ fn batch(rows: usize, rng: &mut Rng) -> Batch {
         offsets: None,
         weights: None,
     };
-    let ids = (0..=SMALL_FIELDS).map(|i| ids(if i == 0 { rows } else { 100 })).collect();
+    let ids = (0..=SMALL_FIELDS).map(|i| ids(if i == 0 { rows } else { SMALL })).collect();
     Batch {
         rows: BATCH,
         ids,
@@ -59,16 +67,9 @@ fn batch(rows: usize, rng: &mut Rng) -> Batch {
     }
 }
 
-fn net(rows: usize) -> Net {
-    let config = DeepFmConfig {
-        name: "deepfm".into(),
-        dim: DIM,
-        hidden: vec![16, 16],
-        norm: Norm::Batch,
-        dropout: 0.2,
-        init: InitScheme::Uniform(0.01),
-    };
-    DeepFm::net(&schema(rows), &config, Build::cpu(1)).expect("the schema is valid")
+fn net(name: &str, rows: usize) -> Net {
+    let config = default_config(model(name).expect("a model of the registry"));
+    build(&schema(rows), &config, Build::cpu(1)).expect("the schema is valid")
 }
 
 fn forward(net: &mut Net, batch: &Batch) -> Tensor {
@@ -76,22 +77,36 @@ fn forward(net: &mut Net, batch: &Batch) -> Tensor {
     loss(&net.forward(&x, true), &labels(batch, Device::Cpu))
 }
 
-fn whole_step(c: &mut Criterion) {
+/// A step of `model`, whose first table has `rows` rows, under the group's name `name`.
+fn step(group: &mut BenchmarkGroup<'_, WallTime>, name: BenchmarkId, model: &str, rows: usize, decay: f64) {
+    let mut rng = stream(1, "bench");
+    let mut net = net(model, rows);
+    let mut optimizer = Optimizer::new(OptimSpec::adam(1e-3, decay), &mut net.weights);
+    let mut step = |batch: Batch| {
+        let loss = forward(&mut net, &batch);
+        optimizer.step(&loss, &mut net.weights).expect("a step");
+    };
+    (0..WARM_UP).for_each(|_| step(batch(rows, &mut rng)));
+    group.bench_function(name, |b| {
+        b.iter_batched(|| batch(rows, &mut rng), &mut step, BatchSize::SmallInput);
+    });
+}
+
+fn every_model(c: &mut Criterion) {
+    let mut group = c.benchmark_group("step");
+    group.sample_size(30).measurement_time(Duration::from_secs(5));
+    for entry in MODELS {
+        step(&mut group, BenchmarkId::from_parameter(entry.name), entry.name, SMALL, 0.0);
+    }
+    group.finish();
+}
+
+fn growing_table(c: &mut Criterion) {
     let mut group = c.benchmark_group("deepfm step");
     group.sample_size(30).measurement_time(Duration::from_secs(5));
     for (name, decay) in [("deferred", 0.0), ("deferred, decay 1e-6", 1e-6)] {
         for rows in SIZES {
-            let mut rng = stream(1, "bench");
-            let mut net = net(rows);
-            let mut optimizer = Optimizer::new(OptimSpec::adam(1e-3, decay), &mut net.weights);
-            let mut step = |batch: Batch| {
-                let loss = forward(&mut net, &batch);
-                optimizer.step(&loss, &mut net.weights).expect("a step");
-            };
-            (0..WARM_UP).for_each(|_| step(batch(rows, &mut rng)));
-            group.bench_function(BenchmarkId::new(name, rows), |b| {
-                b.iter_batched(|| batch(rows, &mut rng), &mut step, BatchSize::SmallInput);
-            });
+            step(&mut group, BenchmarkId::new(name, rows), "deepfm", rows, decay);
         }
     }
     group.finish();
@@ -148,7 +163,8 @@ fn tch_adam(c: &mut Criterion) {
 fn single_thread(c: &mut Criterion) {
     scenarec_train::open_device("cpu", 1).expect("a CPU");
     table_alone(c);
-    whole_step(c);
+    every_model(c);
+    growing_table(c);
     tch_adam(c);
 }
 

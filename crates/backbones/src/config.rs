@@ -1,0 +1,62 @@
+//! What the models' configurations have in common.
+use anyhow::{Result, ensure};
+use scenarec_data::Schema;
+use scenarec_train::{
+    InitScheme,
+    config::{check, check_dropout},
+    nn::{MlpConfig, Norm},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_yaml::Value;
+
+/// The configuration of models that consist of embeddings and one MLP.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeepConfig {
+    /// The registry's name.
+    pub name: String,
+    /// Width d of all embeddings.
+    pub dim: usize,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<i64>,
+    /// Normalisation of the hidden layers.
+    pub norm: Norm,
+    /// Dropout probability after every hidden layer.
+    pub dropout: f64,
+    /// Initial values: `torch`, or `{uniform: a}`.
+    #[serde(with = "serde_yaml::with::singleton_map")]
+    pub init: InitScheme,
+}
+
+impl DeepConfig {
+    pub(crate) fn check(&self) -> Result<()> {
+        check_deep(self.dim, &self.mlp())
+    }
+
+    pub(crate) fn mlp(&self) -> MlpConfig {
+        MlpConfig { hidden: self.hidden.clone(), norm: self.norm, dropout: self.dropout }
+    }
+}
+
+/// Refuses widths and probabilities under which no model can be built; the keys are those of [`DeepConfig`].
+pub(crate) fn check_deep(dim: usize, mlp: &MlpConfig) -> Result<()> {
+    check(dim > 0, "dim", || "a width of 0".into())?;
+    check(mlp.hidden.iter().all(|h| *h > 0), "hidden", || "a width below 1".into())?;
+    check_dropout(mlp.dropout, "dropout")
+}
+
+/// A model's [`resolve`](crate::ModelEntry::resolve): the configuration, read and checked.
+pub(crate) fn resolve<C: Serialize + DeserializeOwned>(
+    value: Value,
+    check: impl Fn(&C) -> Result<()>,
+) -> Result<Value> {
+    let config: C = serde_yaml::from_value(value)?;
+    check(&config)?;
+    Ok(serde_yaml::to_value(config)?)
+}
+
+/// An error unless the data have one task, as the model called `model` has.
+pub(crate) fn one_task(model: &str, schema: &Schema) -> Result<()> {
+    ensure!(schema.tasks.len() == 1, "{model} has one task, the data have {}", schema.tasks.len());
+    Ok(())
+}
