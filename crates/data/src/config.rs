@@ -1,14 +1,16 @@
 //! Dataset files (`configs/datasets/*.yaml`): the raw form, and the checked one that the rest of the crate uses.
 //!
 //! Every key is explained in `configs/datasets/movielens-1m-cold.yaml`.
+mod known;
 mod place;
 mod split;
 
 use crate::loader::{CountRows, Loader};
 use crate::movielens::Layout;
-use crate::raw::{Checksum, KnownFile};
+use crate::raw::KnownFile;
 use crate::simulate::{SimulateConfig, Simulator};
 use crate::{Error, Provenance, Result, SplitPlan};
+use known::RawKnownFile;
 use place::Place;
 use serde::{Deserialize, Serialize};
 use split::RawSplit;
@@ -72,21 +74,6 @@ struct RawSimulate {
     seed: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKnownFile {
-    file: String,
-    #[serde(default)]
-    sha256: Option<String>,
-    #[serde(default)]
-    git_blob: Option<String>,
-    #[serde(default)]
-    lines: Option<usize>,
-    provenance: Provenance,
-    #[serde(default)]
-    note: String,
-}
-
 impl DatasetConfig {
     /// Reads and checks a dataset file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<DatasetConfig> {
@@ -108,7 +95,7 @@ impl DatasetConfig {
         }
         let loader = raw.loader(&place)?;
         let known_files = (raw.known_files.iter().enumerate())
-            .map(|(i, k)| known_file(&place, i, k, loader.files()))
+            .map(|(i, k)| k.check(&place, i, loader.files()))
             .collect::<Result<_>>()?;
         let simulate = raw.simulate.check(&place, loader.simulator())?;
         Ok(DatasetConfig {
@@ -188,30 +175,6 @@ impl RawSimulate {
             Err((key, message)) => Err(place.at(&["simulate", key], 0, message)),
         }
     }
-}
-
-fn known_file(place: &Place, i: usize, raw: &RawKnownFile, files: [&str; 3]) -> Result<KnownFile> {
-    let hex = |key: &str, value: &str, digits: usize| {
-        if value.len() == digits && value.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-            return Ok(value.to_string());
-        }
-        let nth = place.nth_with_value(key, value);
-        Err(place.at(&["known_files", key], nth, format!("{value:?} should be {digits} digits 0-9, a-f")))
-    };
-    if !files.contains(&raw.file.as_str()) {
-        let message = format!("{:?} is none of the raw files {}", raw.file, files.join(", "));
-        return Err(place.at(&["known_files", "file"], i, message));
-    }
-    let checksum = match (&raw.sha256, &raw.git_blob, raw.lines) {
-        (Some(v), None, None) => Checksum::Sha256(hex("sha256", v, 64)?),
-        (None, Some(v), None) => Checksum::GitBlob(hex("git_blob", v, 40)?),
-        (None, None, Some(n)) => Checksum::Lines(n),
-        _ => {
-            let message = "needs one of sha256, git_blob and lines".into();
-            return Err(place.at(&["known_files", "file"], i, message));
-        }
-    };
-    Ok(KnownFile { file: raw.file.clone(), checksum, provenance: raw.provenance, note: raw.note.clone() })
 }
 
 #[cfg(test)]

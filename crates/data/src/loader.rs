@@ -47,11 +47,7 @@ pub enum CountRows {
 impl Loader {
     /// Names of the raw files, the one with a line per row first.
     pub fn files(self) -> [&'static str; 3] {
-        match self {
-            Loader::Movielens { layout, .. } => layout.files(),
-            Loader::TaobaoAd { .. } => taobao_ad::FILES,
-            Loader::CikmEcomm { .. } => cikm_ecomm::FILES,
-        }
+        self.simulator().files()
     }
 
     /// Which rows the feature `count` counts.

@@ -75,7 +75,7 @@ impl RawFiles {
                     Some(row) => format!("{} for row {}", p[row], row + 1),
                     None => format!("{} bytes", file.bytes.len()),
                 },
-                expected: format!("{rows} probabilities of 4 bytes each, one per rating"),
+                expected: format!("{rows} probabilities of 4 bytes each, one per row"),
             });
         }
         Ok(Some(p))

@@ -254,7 +254,7 @@ fn probabilities_of_another_length() {
     std::fs::write(&path, [0; 35 * 4]).unwrap();
     let message = place.prepare(&config("1m")).unwrap_err().to_string();
     assert!(
-        message.ends_with("found 140 bytes, expected 37 probabilities of 4 bytes each, one per rating"),
+        message.ends_with("found 140 bytes, expected 37 probabilities of 4 bytes each, one per row"),
         "{message}"
     );
 }

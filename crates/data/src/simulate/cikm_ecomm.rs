@@ -1,6 +1,7 @@
 //! Simulated CIKM 2019 EComm AI behaviours.
-use super::random::{Stream, rng};
-use super::shop::{Attribute, Context, Shape, Shop, draw, lines, mostly, shuffle, skewed, sparse_ids};
+use super::csv::lines;
+use super::random::{Stream, draw, mostly, rng, shuffle, skewed, sparse_ids};
+use super::shop::{Attribute, Context, Shape, Shop};
 use super::{SimulateConfig, Simulated};
 use crate::cikm_ecomm::{BEHAVIOURS, SPAN};
 use rand::RngExt;

@@ -5,6 +5,7 @@
 //! attainable AUC is known too. The same parameters give the same files.
 mod auc;
 mod cikm_ecomm;
+mod csv;
 mod movielens;
 mod random;
 mod shop;

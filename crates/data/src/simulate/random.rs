@@ -1,5 +1,6 @@
-//! What simulated worlds draw: streams of random numbers, tastes, and effects of traits on both.
-use rand::Rng;
+//! What simulated worlds draw: streams of random numbers, tastes, traits, orders, choices and ids.
+use crate::view::gather;
+use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -77,4 +78,58 @@ pub(super) fn standardise_tastes(tastes: &mut [Taste]) {
 /// A taste whose variance is explained by `side` to the given share.
 pub(super) fn blend(side: &Taste, explained: f64, r: &mut impl Rng) -> Taste {
     std::array::from_fn(|d| explained.sqrt() * side[d] + (1.0 - explained).sqrt() * normal(r))
+}
+
+/// Puts values in random order.
+pub(super) fn shuffle<T>(values: &mut [T], r: &mut impl Rng) {
+    for i in (1..values.len()).rev() {
+        values.swap(i, r.random_range(0..=i));
+    }
+}
+
+/// Which share a number from 0 to 1 falls into; the last one where the shares sum to less.
+pub(super) fn draw(shares: impl Iterator<Item = f64>, number: f64) -> usize {
+    let mut sum = 0.0;
+    let mut last = 0;
+    for (i, share) in shares.enumerate() {
+        sum += share;
+        last = i;
+        if number < sum {
+            break;
+        }
+    }
+    last
+}
+
+/// `n` values below `size`, the first ones the most frequent (Zipf's law, its head cut off).
+pub(super) fn skewed(size: usize, n: usize, r: &mut impl Rng) -> Vec<u32> {
+    let mut sums = Vec::with_capacity(size);
+    let mut sum = 0.0;
+    for rank in 0..size {
+        sum += 1.0 / (rank as f64 + 20.0);
+        sums.push(sum);
+    }
+    (0..n).map(|_| sums.partition_point(|s| *s <= sum * r.random::<f64>()).min(size - 1) as u32).collect()
+}
+
+/// Each value's own choice in the given share of cases, else any value at random.
+pub(super) fn mostly(choice: &[u32], of: &[u32], share: f64, size: usize, r: &mut impl Rng) -> Vec<u32> {
+    let mut values = gather(choice, of);
+    for value in &mut values {
+        if r.random::<f64>() >= share {
+            *value = r.random_range(0..size as u32);
+        }
+    }
+    values
+}
+
+/// `n` increasing ids from 1, with gaps: raw ids are not dense.
+pub(super) fn sparse_ids(n: usize, r: &mut impl Rng) -> Vec<u32> {
+    let mut id = 0;
+    (0..n)
+        .map(|_| {
+            id += r.random_range(1..=3);
+            id
+        })
+        .collect()
 }

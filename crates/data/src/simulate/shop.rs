@@ -12,8 +12,9 @@
 //!   the same categories and shops as those that become popular later.
 //! - `base` is chosen so that the mean probability is the wanted one.
 use super::SimulateConfig;
-use super::random::{D, Stream, Taste, Trait, blend, normal, rng, sigmoid, standardise, standardise_tastes};
-use crate::view::gather;
+use super::random::{
+    D, Stream, Taste, Trait, blend, draw, normal, rng, shuffle, sigmoid, standardise, standardise_tastes,
+};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
@@ -255,73 +256,4 @@ impl Shop<'_> {
 /// Each number's place as often as it says.
 fn repeated(times: &[u32]) -> Vec<u32> {
     times.iter().enumerate().flat_map(|(i, n)| std::iter::repeat_n(i as u32, *n as usize)).collect()
-}
-
-pub(super) fn shuffle<T>(values: &mut [T], r: &mut impl Rng) {
-    for i in (1..values.len()).rev() {
-        values.swap(i, r.random_range(0..=i));
-    }
-}
-
-/// Which share a number from 0 to 1 falls into; the last one where the shares sum to less.
-pub(super) fn draw(shares: impl Iterator<Item = f64>, number: f64) -> usize {
-    let mut sum = 0.0;
-    let mut last = 0;
-    for (i, share) in shares.enumerate() {
-        sum += share;
-        last = i;
-        if number < sum {
-            break;
-        }
-    }
-    last
-}
-
-/// `n` values below `size`, the first ones the most frequent (Zipf's law, its head cut off).
-pub(super) fn skewed(size: usize, n: usize, r: &mut impl Rng) -> Vec<u32> {
-    let mut sums = Vec::with_capacity(size);
-    let mut sum = 0.0;
-    for rank in 0..size {
-        sum += 1.0 / (rank as f64 + 20.0);
-        sums.push(sum);
-    }
-    (0..n).map(|_| sums.partition_point(|s| *s <= sum * r.random::<f64>()).min(size - 1) as u32).collect()
-}
-
-/// Each value's own choice in the given share of cases, else any value at random.
-pub(super) fn mostly(choice: &[u32], of: &[u32], share: f64, size: usize, r: &mut impl Rng) -> Vec<u32> {
-    let mut values = gather(choice, of);
-    for value in &mut values {
-        if r.random::<f64>() >= share {
-            *value = r.random_range(0..size as u32);
-        }
-    }
-    values
-}
-
-/// `n` increasing ids from 1, with gaps: raw ids are not dense.
-pub(super) fn sparse_ids(n: usize, r: &mut impl Rng) -> Vec<u32> {
-    let mut id = 0;
-    (0..n)
-        .map(|_| {
-            id += r.random_range(1..=3);
-            id
-        })
-        .collect()
-}
-
-/// A file with the lines that `line` writes for every element, made in parallel.
-pub(super) fn lines<T: Sync>(header: &str, rows: &[T], line: impl Fn(&T, &mut Vec<u8>) + Sync) -> Vec<u8> {
-    let pieces: Vec<Vec<u8>> = rows
-        .par_chunks(1 << 16)
-        .map(|rows| {
-            let mut out = Vec::new();
-            rows.iter().for_each(|row| line(row, &mut out));
-            out
-        })
-        .collect();
-    let mut all = header.as_bytes().to_vec();
-    all.reserve_exact(pieces.iter().map(Vec::len).sum());
-    pieces.iter().for_each(|p| all.extend_from_slice(p));
-    all
 }

@@ -1,6 +1,7 @@
 //! Simulated Taobao display ads, with the proportions of the official data.
-use super::random::{Stream, rng};
-use super::shop::{Attribute, Context, Row, Shape, Shop, draw, lines, mostly, shuffle, skewed, sparse_ids};
+use super::csv::{header, lines};
+use super::random::{Stream, draw, mostly, rng, shuffle, skewed, sparse_ids};
+use super::shop::{Attribute, Context, Row, Shape, Shop};
 use super::{SimulateConfig, Simulated};
 use crate::taobao_ad::{AD_COLUMNS, SAMPLE_COLUMNS, USER_COLUMNS};
 use crate::view::gather;
@@ -128,10 +129,6 @@ fn users(config: SimulateConfig) -> Users {
         occupation: of(&[0.94, 0.06]),
         city: of(&[0.12, 0.43, 0.25, 0.20]),
     }
-}
-
-fn header(columns: &[&str]) -> String {
-    columns.join(",") + "\n"
 }
 
 fn sample_file(rows: &[Row], user_id: &[u32], ad_id: &[u32]) -> Vec<u8> {

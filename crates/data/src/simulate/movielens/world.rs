@@ -16,7 +16,7 @@ use super::MIN_ACTIVITY;
 use crate::movielens::{AGE_GROUPS, GENRES, Layout, OCCUPATIONS};
 use crate::simulate::SimulateConfig;
 use crate::simulate::random::{
-    D, Stream, Taste, Trait, blend, normal, rng, sigmoid, standardise, standardise_tastes, taste,
+    D, Stream, Taste, Trait, blend, normal, rng, shuffle, sigmoid, standardise, standardise_tastes, taste,
 };
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
@@ -100,10 +100,7 @@ impl World {
             .collect();
         let mut rows: Vec<Row> = per_user.into_iter().flatten().collect();
         if layout == Layout::K100 {
-            let mut r = rng(self.config.seed, Stream::FileOrder, 0);
-            for i in (1..rows.len()).rev() {
-                rows.swap(i, r.random_range(0..=i));
-            }
+            shuffle(&mut rows, &mut rng(self.config.seed, Stream::FileOrder, 0));
         }
         rows
     }
