@@ -4,12 +4,12 @@ use scenarec_data::movielens::{self, Layout};
 use scenarec_data::{Override, Provenance, RawFiles, Roots, prepare, split_statistics, statistics};
 use std::path::PathBuf;
 
-/// The raw folder, or none and a line that says so.
-fn raw(folder: &str) -> Option<PathBuf> {
+/// The raw root, where it has this folder or file; else none and a line that says so.
+fn raw(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("SCENAREC_RAW").map(PathBuf::from);
-    let found = root.filter(|r| r.join(folder).is_dir());
+    let found = root.filter(|r| r.join(path).exists());
     if found.is_none() {
-        println!("skipped: no raw folder {folder} (set SCENAREC_RAW to the folder that holds it)");
+        println!("skipped: no raw {path} (set SCENAREC_RAW to the folder that holds it)");
     }
     found
 }
@@ -122,7 +122,7 @@ fn cold_100k() {
 
 #[test]
 fn cold_taobao() {
-    let Some(root) = raw("taobao-ad") else { return };
+    let Some(root) = raw("taobao-ad/raw_sample.csv") else { return };
     let parts = [3_592_047, 270_500, 270_500, 270_500, 109_712];
     check("taobao-ad-cold", root, 26_557_961, 1_141_729, 846_811, parts, 541);
 }
