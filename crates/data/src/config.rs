@@ -1,11 +1,19 @@
 //! Dataset files (`configs/datasets/*.yaml`): the raw form, and the checked one that the rest of the crate uses.
 //!
 //! Every key is explained in `configs/datasets/movielens-1m-cold.yaml`.
+mod known;
+mod place;
+mod split;
+
+use crate::loader::{CountRows, Loader};
 use crate::movielens::Layout;
-use crate::raw::{Checksum, KnownFile};
-use crate::simulate::SimulateConfig;
+use crate::raw::KnownFile;
+use crate::simulate::{SimulateConfig, Simulator};
 use crate::{Error, Provenance, Result, SplitPlan};
+use known::RawKnownFile;
+use place::Place;
 use serde::{Deserialize, Serialize};
+use split::RawSplit;
 use std::path::Path;
 
 /// A dataset file, checked. Its JSON form is the canonical one: it is part of the fingerprint.
@@ -29,31 +37,6 @@ pub struct DatasetConfig {
     pub simulate: SimulateConfig,
 }
 
-/// The loaders, each with its settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Loader {
-    /// MovieLens as CVAR and CSDM see it.
-    Movielens {
-        /// Layout of the raw files.
-        layout: Layout,
-        /// Ratings from here on are clicks.
-        positive_from: u8,
-        /// Which rows the item count counts.
-        count: CountRows,
-    },
-}
-
-/// Which rows the feature `count` (rows per item) counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CountRows {
-    /// All rows, as in the papers' programs: it tells how popular an item is going to be.
-    All,
-    /// Only rows of the split's parts other than `valid` and `test`.
-    TrainOnly,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -61,57 +44,34 @@ struct Raw {
     #[serde(default)]
     reported_as: Option<String>,
     loader: LoaderName,
-    layout: Layout,
+    layout: Option<Layout>,
     raw: String,
-    positive_from: u8,
+    positive_from: Option<u8>,
     count: CountRows,
     provenance: Provenance,
     #[serde(default)]
     known_files: Vec<RawKnownFile>,
     split: RawSplit,
-    simulate: SimulateConfig,
+    simulate: RawSimulate,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum LoaderName {
     Movielens,
+    TaobaoAd,
+    CikmEcomm,
 }
 
+/// The number of rows goes by the name that the loader's raw data has for a row.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawKnownFile {
-    file: String,
-    #[serde(default)]
-    sha256: Option<String>,
-    #[serde(default)]
-    git_blob: Option<String>,
-    provenance: Provenance,
-    #[serde(default)]
-    note: String,
-}
-
-/// One flat list of keys for all plans: a tagged enum would lose line and column in messages.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSplit {
-    plan: PlanName,
-    train: Option<f64>,
-    valid: Option<f64>,
-    test: Option<f64>,
-    seed: Option<u64>,
-    threshold: Option<usize>,
-    k: Option<usize>,
-}
-
-#[derive(Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PlanName {
-    Ratio,
-    ByPosition,
-    ByTime,
-    ColdItem,
-    Given,
+struct RawSimulate {
+    users: usize,
+    items: usize,
+    ratings: Option<usize>,
+    rows: Option<usize>,
+    seed: u64,
 }
 
 impl DatasetConfig {
@@ -133,21 +93,11 @@ impl DatasetConfig {
                 return Err(place.at(&[key], 0, format!("{value:?} should consist of a-z, 0-9, - and _")));
             }
         }
-        if !(2..=5).contains(&raw.positive_from) {
-            let message = format!("{} should be a rating from 2 to 5", raw.positive_from);
-            return Err(place.at(&["positive_from"], 0, message));
-        }
-        let loader = match raw.loader {
-            LoaderName::Movielens => {
-                Loader::Movielens { layout: raw.layout, positive_from: raw.positive_from, count: raw.count }
-            }
-        };
+        let loader = raw.loader(&place)?;
         let known_files = (raw.known_files.iter().enumerate())
-            .map(|(i, k)| known_file(&place, i, k, raw.layout))
+            .map(|(i, k)| k.check(&place, i, loader.files()))
             .collect::<Result<_>>()?;
-        if let Err((key, message)) = raw.simulate.check() {
-            return Err(place.at(&["simulate", key], 0, message));
-        }
+        let simulate = raw.simulate.check(&place, loader.simulator())?;
         Ok(DatasetConfig {
             dataset: raw.dataset,
             reported_as: raw.reported_as,
@@ -156,163 +106,74 @@ impl DatasetConfig {
             provenance: raw.provenance,
             known_files,
             split: raw.split.check(&place)?,
-            simulate: raw.simulate,
+            simulate,
         })
     }
 }
 
-fn known_file(place: &Place, i: usize, raw: &RawKnownFile, layout: Layout) -> Result<KnownFile> {
-    let hex = |key: &str, value: &str, digits: usize| {
-        if value.len() == digits && value.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-            return Ok(value.to_string());
+/// That `given` keys, below `parents`, are exactly the `needed` ones. `owner` is the key to blame for a missing one.
+fn exactly(
+    place: &Place,
+    parents: &[&str],
+    owner: &str,
+    needed: &[&str],
+    given: &[(&str, bool)],
+) -> Result<()> {
+    let below = |key| [parents, &[key]].concat();
+    for (key, is_given) in given {
+        if *is_given && !needed.contains(key) {
+            return Err(place.at(&below(key), 0, format!("this {owner} has no such key")));
         }
-        let nth = place.nth_with_value(key, value);
-        Err(place.at(&["known_files", key], nth, format!("{value:?} should be {digits} digits 0-9, a-f")))
-    };
-    if !layout.files().contains(&raw.file.as_str()) {
-        let message = format!("{:?} is none of the raw files {}", raw.file, layout.files().join(", "));
-        return Err(place.at(&["known_files", "file"], i, message));
+        if !is_given && needed.contains(key) {
+            return Err(place.at(&below(owner), 0, format!("this {owner} needs the key {key}")));
+        }
     }
-    let checksum = match (&raw.sha256, &raw.git_blob) {
-        (Some(v), None) => Checksum::Sha256(hex("sha256", v, 64)?),
-        (None, Some(v)) => Checksum::GitBlob(hex("git_blob", v, 40)?),
-        _ => return Err(place.at(&["known_files", "file"], i, "needs one of sha256 and git_blob".into())),
-    };
-    Ok(KnownFile { file: raw.file.clone(), checksum, provenance: raw.provenance, note: raw.note.clone() })
+    Ok(())
 }
 
-impl RawSplit {
-    /// The plan, where exactly its keys are given and their values make sense.
-    fn check(&self, place: &Place) -> Result<SplitPlan> {
-        let needed: &[&str] = match self.plan {
-            PlanName::Ratio => &["train", "valid", "test", "seed"],
-            PlanName::ByPosition | PlanName::ByTime => &["train", "valid", "test"],
-            PlanName::ColdItem => &["threshold", "k"],
-            PlanName::Given => &[],
+impl Raw {
+    /// The loader, where exactly its keys are given and their values make sense.
+    fn loader(&self, place: &Place) -> Result<Loader> {
+        let needed: &[&str] = match self.loader {
+            LoaderName::Movielens => &["layout", "positive_from"],
+            LoaderName::TaobaoAd | LoaderName::CikmEcomm => &[],
         };
-        let given = [
-            ("train", self.train.is_some()),
-            ("valid", self.valid.is_some()),
-            ("test", self.test.is_some()),
-            ("seed", self.seed.is_some()),
-            ("threshold", self.threshold.is_some()),
-            ("k", self.k.is_some()),
-        ];
-        for (key, is_given) in given {
-            if is_given && !needed.contains(&key) {
-                return Err(place.at(&["split", key], 0, "this plan has no such key".into()));
-            }
-            if !is_given && needed.contains(&key) {
-                return Err(place.at(&["split", "plan"], 0, format!("this plan needs the key {key}")));
-            }
-        }
-        if needed.contains(&"train") {
-            let fractions = [self.train, self.valid, self.test].map(Option::unwrap_or_default);
-            for (key, f) in ["train", "valid", "test"].into_iter().zip(fractions) {
-                if !(0.0..=1.0).contains(&f) || (key == "train" && f == 0.0) {
-                    return Err(place.at(
-                        &["split", key],
-                        0,
-                        format!("{f} should be a fraction of the rows"),
-                    ));
+        let given = [("layout", self.layout.is_some()), ("positive_from", self.positive_from.is_some())];
+        exactly(place, &[], "loader", needed, &given)?;
+        let count = self.count;
+        Ok(match (self.loader, self.layout, self.positive_from) {
+            (LoaderName::Movielens, Some(layout), Some(positive_from)) => {
+                if !(2..=5).contains(&positive_from) {
+                    let message = format!("{positive_from} should be a rating from 2 to 5");
+                    return Err(place.at(&["positive_from"], 0, message));
                 }
+                Loader::Movielens { layout, positive_from, count }
             }
-            let sum: f64 = fractions.iter().sum();
-            if (sum - 1.0).abs() > 1e-9 {
-                return Err(place.at(
-                    &["split", "train"],
-                    0,
-                    format!("the fractions sum to {sum}, not to 1"),
-                ));
-            }
-        }
-        let [train, valid, test] = [self.train, self.valid, self.test].map(Option::unwrap_or_default);
-        Ok(match self.plan {
-            PlanName::Ratio => SplitPlan::Ratio { train, valid, test, seed: self.seed.unwrap_or_default() },
-            PlanName::ByPosition => SplitPlan::ByPosition { train, valid, test },
-            PlanName::ByTime => SplitPlan::ByTime { train, valid, test },
-            PlanName::ColdItem => {
-                let (threshold, k) = (self.threshold.unwrap_or_default(), self.k.unwrap_or_default());
-                if k == 0 || threshold <= 3 * k {
-                    let message =
-                        format!("{k} should be at least 1 and less than a third of threshold ({threshold})");
-                    return Err(place.at(&["split", "k"], 0, message));
-                }
-                SplitPlan::ColdItem { threshold, k }
-            }
-            PlanName::Given => SplitPlan::Given,
+            (LoaderName::Movielens, ..) => unreachable!("both keys are there"),
+            (LoaderName::TaobaoAd, ..) => Loader::TaobaoAd { count },
+            (LoaderName::CikmEcomm, ..) => Loader::CikmEcomm { count },
         })
     }
 }
 
-/// A configuration text, for messages that say where something stands in it.
-struct Place<'a> {
-    file: &'a Path,
-    text: &'a str,
-}
-
-impl Place<'_> {
-    /// An error about the `nth` occurrence of the last key below the keys before it.
-    fn at(&self, keys: &[&str], nth: usize, message: String) -> Error {
-        let offset = self.find(keys, nth);
-        let line = self.text[..offset].matches('\n').count() + 1;
-        let column = offset - self.text[..offset].rfind('\n').map_or(0, |i| i + 1) + 1;
-        Error::Config { file: self.file.into(), line, column, key: keys.join("."), message }
-    }
-
-    /// Byte offset of a key; of the last key that is found where one is not.
-    fn find(&self, keys: &[&str], nth: usize) -> usize {
-        let mut offset = 0;
-        for (i, key) in keys.iter().enumerate() {
-            let n = if i + 1 == keys.len() { nth } else { 0 };
-            offset = self.key_offsets(offset, key).nth(n).unwrap_or(offset);
+impl RawSimulate {
+    fn check(&self, place: &Place, simulator: Simulator) -> Result<SimulateConfig> {
+        let key = simulator.rows_key();
+        let given = [("ratings", self.ratings), ("rows", self.rows)];
+        for (name, value) in given {
+            if value.is_some() && name != key {
+                let message = format!("this loader has no such key, its number of rows is called {key}");
+                return Err(place.at(&["simulate", name], 0, message));
+            }
         }
-        offset
-    }
-
-    /// Where `key:` stands behind `from`, comments left out.
-    fn key_offsets(&self, from: usize, key: &str) -> impl Iterator<Item = usize> {
-        let text = self.text;
-        text[from..].match_indices(key).map(move |(i, _)| from + i).filter(move |at| {
-            let line_start = text[..*at].rfind('\n').map_or(0, |i| i + 1);
-            let before = &text[line_start..*at];
-            let starts = before.is_empty() || before.ends_with([' ', '{', ',']);
-            starts && !before.contains('#') && text[at + key.len()..].trim_start_matches(' ').starts_with(':')
-        })
-    }
-
-    /// Which occurrence of a key has this value.
-    fn nth_with_value(&self, key: &str, value: &str) -> usize {
-        self.key_offsets(self.find(&["known_files"], 0), key)
-            .position(|at| {
-                self.text[at + key.len() + 1..].trim_start_matches([' ', '"', '\'']).starts_with(value)
-            })
-            .unwrap_or(0)
-    }
-
-    /// The YAML reader's error, in our form.
-    fn yaml_error(&self, e: &serde_yaml::Error) -> Error {
-        let (mut line, mut column) = e.location().map_or((1, 1), |l| (l.line(), l.column()));
-        let text = e.to_string();
-        let message = text.rfind(" at line ").map_or(text.as_str(), |i| &text[..i]);
-        // "split.k: invalid type: ..." or "split: unknown field `x`, expected ..."
-        let (path, message) = match message.split_once(": ") {
-            Some((path, rest)) if !path.contains(' ') => (path, rest),
-            _ => ("", message),
+        let Some(rows) = given.into_iter().find_map(|(name, value)| value.filter(|_| name == key)) else {
+            return Err(place.at(&["simulate"], 0, format!("this loader needs the key {key}")));
         };
-        let named = message.split('`').nth(1).filter(|_| message.contains(" field "));
-        let keys: Vec<&str> = path.split('.').chain(named).filter(|k| !k.is_empty()).collect();
-        // The reader points at the start of the mapping; an unknown key can be pointed at itself.
-        if let Some(key) = named.filter(|_| message.starts_with("unknown")) {
-            let parents: Vec<&str> =
-                keys[..keys.len() - 1].iter().map(|k| k.split('[').next().unwrap()).collect();
-            let from = if parents.is_empty() { 0 } else { self.find(&parents, 0) };
-            if let Some(at) = self.key_offsets(from, key).next() {
-                line = self.text[..at].matches('\n').count() + 1;
-                column = at - self.text[..at].rfind('\n').map_or(0, |i| i + 1) + 1;
-            }
+        let config = SimulateConfig { users: self.users, items: self.items, rows, seed: self.seed };
+        match simulator.check(config) {
+            Ok(()) => Ok(config),
+            Err((key, message)) => Err(place.at(&["simulate", key], 0, message)),
         }
-        Error::Config { file: self.file.into(), line, column, key: keys.join("."), message: message.into() }
     }
 }
 
@@ -378,5 +239,44 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
         assert!(
             with("ratings: 2400", "ratings: 1").starts_with("x.yaml:12:36: simulate.ratings: 1 should be")
         );
+    }
+    #[test]
+    fn keys_belong_to_loaders() {
+        let taobao = GOOD
+            .replace("loader: movielens\nlayout: 1m", "loader: taobao_ad")
+            .replace("positive_from: 4\n", "")
+            .replace("ratings: 2400", "rows: 2400")
+            .replace("users.dat", "user_profile.csv")
+            .replace("ratings.dat", "raw_sample.csv");
+        let c = DatasetConfig::from_text(Path::new("x.yaml"), &taobao).unwrap();
+        assert_eq!(c.loader, Loader::TaobaoAd { count: CountRows::All });
+        assert_eq!(c.simulate.rows, 2400);
+
+        let with = |from: &str, to: &str| message(&taobao.replace(from, to));
+        assert_eq!(with("raw: x", "raw: x\nlayout: 1m"), "x.yaml:4:1: layout: this loader has no such key");
+        assert_eq!(
+            with("raw: x", "raw: x\npositive_from: 4"),
+            "x.yaml:4:1: positive_from: this loader has no such key"
+        );
+        assert_eq!(
+            with("rows: 2400", "ratings: 2400"),
+            "x.yaml:10:36: simulate.ratings: this loader has no such key, its number of rows is called rows"
+        );
+        assert_eq!(with(", rows: 2400", ""), "x.yaml:10:1: simulate: this loader needs the key rows");
+        assert!(
+            with("rows: 2400", "rows: 50").starts_with("x.yaml:10:36: simulate.rows: 50 should be 100 to ")
+        );
+        assert!(with("taobao_ad", "cikm_ecomm").contains("user.csv"), "another loader has other files");
+        assert!(with("taobao_ad", "taobao").contains("x.yaml:2:9: loader: unknown variant `taobao`"));
+
+        let with = |from: &str, to: &str| message(&GOOD.replace(from, to));
+        assert_eq!(with("layout: 1m\n", ""), "x.yaml:2:1: loader: this loader needs the key layout");
+        assert_eq!(
+            with("positive_from: 4\n", ""),
+            "x.yaml:2:1: loader: this loader needs the key positive_from"
+        );
+        assert_eq!(with(", ratings: 2400", ""), "x.yaml:12:1: simulate: this loader needs the key ratings");
+        let lines = with("git_blob: 77a7c4b150f588c23bb9e1f068aa996c0b413695", "git_blob: 77a7, lines: 3");
+        assert_eq!(lines, "x.yaml:9:7: known_files.file: needs one of sha256, git_blob and lines");
     }
 }

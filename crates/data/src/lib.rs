@@ -5,11 +5,14 @@
 //! [simulator](simulate). [`identify`] gives fingerprint and provenance without parsing.
 //!
 //! A new loader is a module like [`movielens`] that turns [`RawFiles`] into columns and a [`Schema`], and a variant of
-//! [`Loader`].
+//! [`Loader`]; `docs/add-a-dataset.md` lists the steps.
 mod cache;
+mod cikm_ecomm;
 mod config;
 mod dataset;
 mod error;
+mod ids;
+mod loader;
 pub mod movielens;
 mod prepare;
 mod raw;
@@ -17,13 +20,16 @@ mod schema;
 pub mod simulate;
 mod split;
 mod statistics;
+mod taobao_ad;
 #[cfg(test)]
 mod testing;
 mod text;
+mod view;
 
-pub use config::{CountRows, DatasetConfig, Loader};
+pub use config::DatasetConfig;
 pub use dataset::{Column, Dataset, Provenance};
 pub use error::{Error, Result};
+pub use loader::{CountRows, Loader};
 pub use prepare::{Identity, Override, Prepared, Roots, Source, identify, prepare};
 pub use raw::{Checksum, KnownFile, RawFile, RawFiles};
 pub use schema::{Field, Kind, Pooling, Role, Schema, Table};

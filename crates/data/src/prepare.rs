@@ -1,9 +1,10 @@
 //! From a dataset file to columns and row lists.
-use crate::config::{CountRows, DatasetConfig, Loader};
-use crate::movielens::{self, csdm};
+use crate::ids::counts;
+use crate::loader::CountRows;
 use crate::raw::RawFiles;
 use crate::simulate::{self, SimulateConfig};
-use crate::{Column, Dataset, Error, Provenance, Result, SplitPlan, Splits, cache};
+use crate::view::min_max;
+use crate::{Column, Dataset, DatasetConfig, Error, Provenance, Result, SplitPlan, Splits, cache};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -73,17 +74,11 @@ impl DatasetConfig {
                 )),
             };
         }
-        let params = over.rows.map_or(self.simulate, |rows| self.simulate.with_ratings(rows));
-        match params.check() {
+        let simulator = self.loader.simulator();
+        let params = over.rows.map_or(self.simulate, |rows| simulator.with_rows(self.simulate, rows));
+        match simulator.check(params) {
             Ok(()) => Ok(Source::Simulated(params)),
             Err((key, message)) => wrong(format!("simulate with {key}: {message}")),
-        }
-    }
-
-    /// The raw files of this dataset.
-    fn raw_names(&self) -> [&'static str; 3] {
-        match self.loader {
-            Loader::Movielens { layout, .. } => layout.files(),
         }
     }
 
@@ -98,18 +93,16 @@ impl DatasetConfig {
     }
 
     fn identify_simulated(&self, params: SimulateConfig, over: &Override) -> Identity {
-        let SimulateConfig { users, items, ratings, seed } = params;
-        let note = format!("simulated: {ratings} rows, {users} users, {items} items, seed {seed}");
+        let SimulateConfig { users, items, rows, seed } = params;
+        let note = format!("simulated: {rows} rows, {users} users, {items} items, seed {seed}");
         // The files follow from these, so that there is no need to make them for a plan.
-        let content = format!("simulator {}: {note}", simulate::VERSION);
+        let content = format!("simulator {}: {note}", self.loader.simulator().version());
         self.identity(over, Provenance::Simulated, note, content)
     }
 
     fn identity(&self, over: &Override, provenance: Provenance, note: String, content: String) -> Identity {
-        let Loader::Movielens { .. } = self.loader;
-        let version = movielens::VERSION;
         let split = over.split.as_ref().unwrap_or(&self.split);
-        let all = (&self.dataset, &self.loader, version, split, provenance, &note, content);
+        let all = (&self.dataset, &self.loader, self.loader.version(), split, provenance, &note, content);
         let json = serde_json::to_string(&all).expect("a configuration has a JSON form");
         let fingerprint = blake3::hash(json.as_bytes()).to_hex().to_string();
         Identity { fingerprint, provenance, note }
@@ -120,7 +113,7 @@ impl DatasetConfig {
 /// parses nothing.
 pub fn identify(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result<Identity> {
     Ok(match config.source(roots, over)? {
-        Source::Raw(folder) => config.identify_raw(&RawFiles::read(&folder, &config.raw_names())?, over),
+        Source::Raw(folder) => config.identify_raw(&RawFiles::read(&folder, &config.loader.files())?, over),
         Source::Simulated(params) => config.identify_simulated(params, over),
     })
 }
@@ -131,7 +124,7 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
     let source = config.source(roots, over)?;
     let (raw, identity) = match &source {
         Source::Raw(folder) => {
-            let raw = RawFiles::read(folder, &config.raw_names())?;
+            let raw = RawFiles::read(folder, &config.loader.files())?;
             let identity = config.identify_raw(&raw, over);
             (Some(raw), identity)
         }
@@ -148,16 +141,16 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
             let raw = match (raw, source) {
                 (Some(raw), _) => raw,
                 (None, Source::Simulated(params)) => simulated_files(config, params, roots)?,
-                (None, Source::Raw(folder)) => RawFiles::read(&folder, &config.raw_names())?,
+                (None, Source::Raw(folder)) => RawFiles::read(&folder, &config.loader.files())?,
             };
             let dataset = build(config, &raw, identity)?;
+            drop(raw); // Writing the cache takes memory of its own.
             cache::write(&dataset, &path)?;
             dataset
         }
     };
     let splits = over.split.as_ref().unwrap_or(&config.split).apply(&dataset)?;
-    let Loader::Movielens { count, .. } = config.loader;
-    if count == CountRows::TrainOnly {
+    if config.loader.count() == CountRows::TrainOnly {
         count_training_rows(&mut dataset, &splits);
     }
     Ok(Prepared { dataset, splits })
@@ -169,22 +162,20 @@ fn cache_path(config: &DatasetConfig, roots: &Roots, identity: &Identity) -> Pat
 }
 
 fn simulated_files(config: &DatasetConfig, params: SimulateConfig, roots: &Roots) -> Result<RawFiles> {
-    let Loader::Movielens { layout, positive_from, .. } = config.loader;
-    let folder = simulate::ensure(layout, positive_from, params, &config.dataset, &roots.cache)?;
-    RawFiles::read(&folder, &config.raw_names())
+    let folder = simulate::ensure(config.loader.simulator(), params, &config.dataset, &roots.cache)?;
+    RawFiles::read(&folder, &config.loader.files())
 }
 
 fn build(config: &DatasetConfig, raw: &RawFiles, identity: Identity) -> Result<Dataset> {
-    let Loader::Movielens { layout, positive_from, .. } = config.loader;
-    let view = csdm::view(&movielens::parse(layout, raw)?, positive_from);
-    let rows = view.click.len();
+    let view = config.loader.load(raw)?;
+    let rows = view.label.len();
     Ok(Dataset {
         name: config.dataset.clone(),
         provenance: identity.provenance,
         note: identity.note,
         schema: view.schema,
         columns: view.columns,
-        labels: vec![view.click],
+        labels: vec![view.label],
         scenario: vec![0; rows],
         time: Some(view.time),
         session: None,
@@ -197,11 +188,10 @@ fn build(config: &DatasetConfig, raw: &RawFiles, identity: Identity) -> Result<D
 /// not known beforehand. Scaled as before.
 fn count_training_rows(data: &mut Dataset, splits: &Splits) {
     let items = data.item_ids().to_vec();
-    let mut count = vec![0u32; items.iter().max().map_or(0, |m| *m as usize + 1)];
-    for (_, rows) in splits.parts.iter().filter(|p| p.0 != "valid" && p.0 != "test") {
-        rows.iter().for_each(|r| count[items[*r as usize] as usize] += 1);
-    }
-    let scaled = csdm::min_max(items.iter().map(|i| f64::from(count[*i as usize])));
-    let (at, _) = data.schema.field("count").expect("the field count of this loader");
+    let known = splits.parts.iter().filter(|p| p.0 != "valid" && p.0 != "test").flat_map(|p| &p.1);
+    let known: Vec<u32> = known.map(|r| items[*r as usize]).collect();
+    let count = counts(&known, items.iter().max().map_or(0, |m| *m as usize + 1));
+    let scaled = min_max(items.iter().map(|i| f64::from(count[*i as usize])));
+    let (at, _) = data.schema.field("count").expect("a field that every loader makes");
     data.columns[at] = Column::Real(scaled);
 }

@@ -1,4 +1,5 @@
 //! Line-oriented raw files, parsed in parallel, with the place of everything that is wrong.
+use crate::ids::MAX_ID;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::path::Path;
@@ -9,6 +10,14 @@ pub(crate) struct Bad {
     pub column: usize,
     pub found: String,
     pub expected: String,
+}
+
+impl Bad {
+    /// The whole error.
+    pub fn at(self, file: &Path, line: usize) -> Error {
+        let Bad { column, found, expected } = self;
+        Error::Input { file: file.into(), line, column, found, expected }
+    }
 }
 
 /// The fields of one line, from left to right.
@@ -75,6 +84,21 @@ impl<'a> Fields<'a> {
         Err(Bad { column, found: show(field), expected: range })
     }
 
+    /// The next field as an id.
+    pub fn id(&mut self, what: &str) -> std::result::Result<u32, Bad> {
+        self.number(what, 0, MAX_ID).map(|id| id as u32)
+    }
+
+    /// Whether the next field is `sign`, which stands for a missing value; then it is skipped.
+    pub fn missing(&mut self, sign: &[u8]) -> bool {
+        let mut ahead = Fields { ..*self };
+        let is_missing = ahead.text("").is_ok_and(|field| field == sign);
+        if is_missing {
+            self.next = ahead.next;
+        }
+        is_missing
+    }
+
     /// Fails where the line goes on.
     pub fn end(&self, last: &str) -> std::result::Result<(), Bad> {
         match self.next {
@@ -86,6 +110,13 @@ impl<'a> Fields<'a> {
             }),
         }
     }
+}
+
+/// The column where field `field` (from 0) of line `line` (from 1) of a comma-separated file starts. For messages about
+/// lines that were parsed already.
+pub(crate) fn column_of(bytes: &[u8], line: usize, field: usize) -> usize {
+    let text = bytes.split(|b| *b == b'\n').nth(line - 1).unwrap_or_default();
+    1 + text.split(|b| *b == b',').take(field).map(|f| f.len() + 1).sum::<usize>()
 }
 
 /// A field as it is quoted in a message: Latin-1, not too long.
@@ -103,6 +134,35 @@ pub(crate) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|b| *b as char).collect()
 }
 
+/// Parses a file whose first line names its columns, as [`parse_lines`] does the other lines. Blanks around a name do
+/// not count; the columns must be exactly these, in this order.
+pub(crate) fn parse_table<A: Default + Send>(
+    file: &Path,
+    bytes: &[u8],
+    columns: &[&str],
+    parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
+) -> Result<Vec<A>> {
+    let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+    let (header, row) = (&bytes[..end], columns.join(","));
+    if !bytes.is_empty() {
+        check_header(header, columns).map_err(|b| carriage_return(header).unwrap_or(b).at(file, 1))?;
+    }
+    parse_from(file, bytes, (end + 1).min(bytes.len()), &row, parse)
+}
+
+fn check_header(line: &[u8], columns: &[&str]) -> std::result::Result<(), Bad> {
+    let mut fields = Fields::new(line, b",");
+    for name in columns {
+        let column = fields.column();
+        let expected = format!("the header's column {name}");
+        let found = fields.text(&expected)?;
+        if found.trim_ascii() != name.as_bytes() {
+            return Err(Bad { column, found: show(found), expected });
+        }
+    }
+    fields.end("the header's last column")
+}
+
 /// Parses a file line by line. Line-aligned chunks are parsed side by side, each into an accumulator of its own;
 /// they come back in file order. Of several bad lines the first is reported. `row` describes a line.
 ///
@@ -114,8 +174,19 @@ pub(crate) fn parse_lines<A: Default + Send>(
     row: &str,
     parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
 ) -> Result<Vec<A>> {
-    let bad = |line, column, found: &str, expected: String| {
-        Err(Error::Input { file: file.into(), line, column, found: found.into(), expected })
+    parse_from(file, bytes, 0, row, parse)
+}
+
+/// [`parse_lines`] from the line that starts at byte `first`.
+fn parse_from<A: Default + Send>(
+    file: &Path,
+    bytes: &[u8],
+    first: usize,
+    row: &str,
+    parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
+) -> Result<Vec<A>> {
+    let bad = |line, column, found: &str, expected| {
+        Err(Bad { column, found: found.into(), expected }.at(file, line))
     };
     let line_of = |offset: usize| 1 + memchr::memchr_iter(b'\n', &bytes[..offset]).count();
     let Some(last) = bytes.last() else {
@@ -126,7 +197,10 @@ pub(crate) fn parse_lines<A: Default + Send>(
     } else {
         memchr::memrchr(b'\n', bytes).map_or(0, |i| i + 1) // A bad line before the cut is reported first.
     };
-    let chunks = line_chunks(&bytes[..whole], 1 << 20);
+    if first == bytes.len() && whole == first {
+        return bad(line_of(first), 1, "the end of the file after its header", format!("lines {row}"));
+    }
+    let chunks = line_chunks(&bytes[..whole], first.min(whole), 1 << 20);
     let parsed: Vec<std::result::Result<A, (usize, Bad)>> = chunks
         .into_par_iter()
         .map(|(start, end)| {
@@ -146,7 +220,7 @@ pub(crate) fn parse_lines<A: Default + Send>(
     for p in parsed {
         match p {
             Ok(acc) => out.push(acc),
-            Err((offset, b)) => return bad(line_of(offset), b.column, &b.found, b.expected),
+            Err((offset, b)) => return Err(b.at(file, line_of(offset))),
         }
     }
     if whole < bytes.len() {
@@ -171,10 +245,9 @@ fn carriage_return(line: &[u8]) -> Option<Bad> {
     })
 }
 
-/// Cuts `bytes`, which end in a line feed or are empty, into pieces of about `size` that do the same.
-fn line_chunks(bytes: &[u8], size: usize) -> Vec<(usize, usize)> {
+/// Cuts `bytes` from `start` on, which end in a line feed or are empty, into pieces of about `size` that do the same.
+fn line_chunks(bytes: &[u8], mut start: usize, size: usize) -> Vec<(usize, usize)> {
     let mut chunks = Vec::new();
-    let mut start = 0;
     while start < bytes.len() {
         let target = (start + size).min(bytes.len()) - 1;
         let end = target + memchr::memchr(b'\n', &bytes[target..]).map_or(bytes.len() - target, |i| i + 1);
@@ -192,7 +265,7 @@ mod tests {
     fn chunks_are_line_aligned_and_cover_everything() {
         let text: Vec<u8> = (0..1000).flat_map(|i| format!("{i}\n").into_bytes()).collect();
         for size in [1, 2, 7, 100, 10_000] {
-            let chunks = line_chunks(&text, size);
+            let chunks = line_chunks(&text, 0, size);
             assert_eq!(chunks[0].0, 0);
             assert_eq!(chunks.last().unwrap().1, text.len());
             for w in chunks.windows(2) {

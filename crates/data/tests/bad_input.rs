@@ -1,28 +1,9 @@
 //! Every kind of broken file, with the exact place in the message.
-use crate::common::{Place, config};
-
-/// The message after `edit` was applied to a fixture file, without the folder.
-fn message(layout: &str, file: &str, edit: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
-    let place = Place::new();
-    let path = place.raw(layout, file);
-    std::fs::write(&path, edit(std::fs::read(&path).unwrap())).unwrap();
-    let message = place.prepare(&config(layout)).unwrap_err().to_string();
-    let folder = format!("{}/", path.parent().unwrap().display());
-    message.strip_prefix(&folder).unwrap_or_else(|| panic!("no path in {message}")).to_string()
-}
-
-/// Puts another line in place of line `n` (from 1).
-fn line(n: usize, text: &'static str) -> impl Fn(Vec<u8>) -> Vec<u8> {
-    move |bytes| {
-        let mut lines: Vec<Vec<u8>> = bytes.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
-        lines[n - 1] = text.chars().map(|c| c as u8).collect();
-        lines.join(&b'\n')
-    }
-}
+use crate::common::{Place, config, line, message};
 
 #[track_caller]
 fn expect(layout: &str, file: &str, edit: impl Fn(Vec<u8>) -> Vec<u8>, want: &str) {
-    assert_eq!(message(layout, file, edit), want);
+    assert_eq!(message(&config(layout), file, edit), want);
 }
 
 #[test]
@@ -81,7 +62,7 @@ fn ratings_1m() {
 fn cut_files() {
     let whole = "expected a whole line UserID::MovieID::Rating::Timestamp ending in a line feed";
     for cut in [1, 3, 8, 17] {
-        let message = message("1m", "ratings.dat", |mut b| {
+        let message = message(&config("1m"), "ratings.dat", |mut b| {
             b.truncate(b.len() - cut);
             b
         });
@@ -99,10 +80,10 @@ fn cut_files() {
         ("100k", "u.user"),
         ("100k", "u.item"),
     ] {
-        assert!(message(layout, file, half).contains("in the middle of line"), "{file}");
+        assert!(message(&config(layout), file, half).contains("in the middle of line"), "{file}");
         let row = |_| Vec::new();
         assert!(
-            message(layout, file, row)
+            message(&config(layout), file, row)
                 .starts_with(&format!("{file}:1:1: found an empty file, expected lines "))
         );
     }
@@ -273,7 +254,7 @@ fn probabilities_of_another_length() {
     std::fs::write(&path, [0; 35 * 4]).unwrap();
     let message = place.prepare(&config("1m")).unwrap_err().to_string();
     assert!(
-        message.ends_with("found 140 bytes, expected 37 probabilities of 4 bytes each, one per rating"),
+        message.ends_with("found 140 bytes, expected 37 probabilities of 4 bytes each, one per row"),
         "{message}"
     );
 }

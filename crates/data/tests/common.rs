@@ -1,5 +1,5 @@
 //! Raw folders and dataset files for tests.
-use scenarec_data::{DatasetConfig, Error, Override, Prepared, Roots, prepare};
+use scenarec_data::{Column, Dataset, DatasetConfig, Error, Override, Prepared, Roots, prepare};
 use std::path::{Path, PathBuf};
 
 pub fn repository() -> PathBuf {
@@ -25,6 +25,87 @@ pub fn config_with(layout: &str, split: &str) -> DatasetConfig {
     DatasetConfig::from_text(Path::new("fixture.yaml"), &text).unwrap()
 }
 
+/// The raw folder of the fixtures of a loader without layouts, `taobao_ad` or `cikm_ecomm`.
+pub fn shop_folder(loader: &str) -> &'static str {
+    match loader {
+        "taobao_ad" => "taobao-ad",
+        "cikm_ecomm" => "cikm2019-ecomm",
+        _ => panic!("{loader} has no fixtures"),
+    }
+}
+
+/// A dataset over the fixtures of such a loader.
+pub fn shop(loader: &str) -> DatasetConfig {
+    shop_with(loader, "count: all\nsplit: { plan: cold_item, threshold: 7, k: 1 }")
+}
+
+pub fn shop_with(loader: &str, more: &str) -> DatasetConfig {
+    let text = format!(
+        "dataset: fixture\nloader: {loader}\nraw: {}\nprovenance: approximated\n{more}\n\
+         simulate: {{ users: 60, items: 50, rows: 1500, seed: 1 }}\n",
+        shop_folder(loader)
+    );
+    DatasetConfig::from_text(Path::new("fixture.yaml"), &text).unwrap()
+}
+
+/// An id column.
+pub fn ids<'a>(data: &'a Dataset, name: &str) -> &'a [u32] {
+    match data.column(name) {
+        Some(Column::Id(v)) => v,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// A column of real numbers.
+pub fn reals<'a>(data: &'a Dataset, name: &str) -> &'a [f32] {
+    match data.column(name) {
+        Some(Column::Real(v)) => v,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// That columns and schema fit each other.
+pub fn check_ids(data: &Dataset) {
+    data.schema.validate().unwrap();
+    for (field, column) in data.schema.fields.iter().zip(&data.columns) {
+        assert_eq!(column.rows(), data.rows(), "{}", field.name);
+        let values = match column {
+            Column::Id(v) | Column::Ragged { values: v, .. } => v,
+            Column::Real(v) => {
+                assert!(v.iter().all(|x| (0.0..=1.0).contains(x)), "{}", field.name);
+                continue;
+            }
+        };
+        let rows = data.schema.table(field.table.as_ref().unwrap()).unwrap().1.rows;
+        assert!(values.iter().all(|i| (*i as usize) < rows), "{}", field.name);
+    }
+}
+
+/// Names and rows of the id tables.
+pub fn tables(data: &Dataset) -> Vec<(&str, usize)> {
+    data.schema.tables.iter().map(|t| (t.name.as_str(), t.rows)).collect()
+}
+
+/// Puts another line in place of line `n` (from 1). The text is written in Latin-1.
+pub fn line(n: usize, text: &str) -> impl Fn(Vec<u8>) -> Vec<u8> {
+    move |bytes| {
+        let mut lines: Vec<Vec<u8>> = bytes.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+        lines[n - 1] = text.chars().map(|c| c as u8).collect();
+        lines.join(&b'\n')
+    }
+}
+
+/// The message after `edit` was applied to a fixture file, without the folder.
+pub fn message(config: &DatasetConfig, file: &str, edit: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
+    let place = Place::new();
+    let folder = place.roots.raw.join(&config.raw);
+    let path = folder.join(file);
+    std::fs::write(&path, edit(std::fs::read(&path).unwrap())).unwrap();
+    let message = place.prepare(config).unwrap_err().to_string();
+    let folder = format!("{}/", folder.display());
+    message.strip_prefix(&folder).unwrap_or_else(|| panic!("no path in {message}")).to_string()
+}
+
 /// A raw root and a cache root of their own; removed in the end.
 pub struct Place {
     _folder: tempfile::TempDir,
@@ -42,7 +123,7 @@ impl Place {
     /// With the fixtures in the raw root.
     pub fn new() -> Place {
         let place = Place::empty();
-        for folder in ["movielens-1m", "movielens-100k"] {
+        for folder in ["movielens-1m", "movielens-100k", "taobao-ad", "cikm2019-ecomm"] {
             let to = place.roots.raw.join(folder);
             std::fs::create_dir(&to).unwrap();
             for file in std::fs::read_dir(repository().join("data/fixtures").join(folder)).unwrap() {

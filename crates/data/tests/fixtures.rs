@@ -1,20 +1,8 @@
 //! The fixtures, value by value where it matters.
-use crate::common::{Place, config, config_with};
-use scenarec_data::{Column, Dataset, Kind, Pooling, Provenance, split_statistics, statistics};
-
-fn ids<'a>(data: &'a Dataset, name: &str) -> &'a [u32] {
-    match data.column(name) {
-        Some(Column::Id(v)) => v,
-        other => panic!("{name}: {other:?}"),
-    }
-}
-
-fn reals<'a>(data: &'a Dataset, name: &str) -> &'a [f32] {
-    match data.column(name) {
-        Some(Column::Real(v)) => v,
-        other => panic!("{name}: {other:?}"),
-    }
-}
+use crate::common::{Place, check_ids, config, config_with, ids, reals, tables};
+use scenarec_data::{
+    Column, CountRows, Dataset, Kind, Loader, Pooling, Provenance, split_statistics, statistics,
+};
 
 /// The bag of the first row of an item.
 fn bag(data: &Dataset, name: &str, item: u32) -> Vec<u32> {
@@ -24,26 +12,6 @@ fn bag(data: &Dataset, name: &str, item: u32) -> Vec<u32> {
             values[offsets[row] as usize..offsets[row + 1] as usize].to_vec()
         }
         other => panic!("{name}: {other:?}"),
-    }
-}
-
-fn tables(data: &Dataset) -> Vec<(&str, usize)> {
-    data.schema.tables.iter().map(|t| (t.name.as_str(), t.rows)).collect()
-}
-
-fn check_ids(data: &Dataset) {
-    data.schema.validate().unwrap();
-    for (field, column) in data.schema.fields.iter().zip(&data.columns) {
-        assert_eq!(column.rows(), data.rows(), "{}", field.name);
-        let values = match column {
-            Column::Id(v) | Column::Ragged { values: v, .. } => v,
-            Column::Real(v) => {
-                assert!(v.iter().all(|x| (0.0..=1.0).contains(x)), "{}", field.name);
-                continue;
-            }
-        };
-        let rows = data.schema.table(field.table.as_ref().unwrap()).unwrap().1.rows;
-        assert!(values.iter().all(|i| (*i as usize) < rows), "{}", field.name);
     }
 }
 
@@ -147,8 +115,8 @@ fn count_over_training_rows_only() {
     let place = Place::new();
     let mut config = config_with("1m", "split: { plan: by_time, train: 0.6, valid: 0.2, test: 0.2 }");
     let whole = place.prepare(&config).unwrap();
-    let scenarec_data::Loader::Movielens { count, .. } = &mut config.loader;
-    *count = scenarec_data::CountRows::TrainOnly;
+    let Loader::Movielens { count, .. } = &mut config.loader else { panic!("another loader") };
+    *count = CountRows::TrainOnly;
     let train = place.prepare(&config).unwrap();
     assert_eq!(whole.splits, train.splits);
     assert_ne!(whole.dataset.fingerprint, train.dataset.fingerprint);

@@ -1,7 +1,10 @@
 //! The crate from outside: files in, columns and row lists out. One binary, so that it is linked once.
 mod bad_input;
+mod bad_shops;
 mod caching;
 mod common;
 mod fixtures;
 mod real;
+mod shops;
 mod simulated;
+mod simulated_shops;

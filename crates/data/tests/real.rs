@@ -4,12 +4,12 @@ use scenarec_data::movielens::{self, Layout};
 use scenarec_data::{Override, Provenance, RawFiles, Roots, prepare, split_statistics, statistics};
 use std::path::PathBuf;
 
-/// The raw folder, or none and a line that says so.
-fn raw(folder: &str) -> Option<PathBuf> {
+/// The raw root, where it has this folder or file; else none and a line that says so.
+fn raw(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("SCENAREC_RAW").map(PathBuf::from);
-    let found = root.filter(|r| r.join(folder).is_dir());
+    let found = root.filter(|r| r.join(path).exists());
     if found.is_none() {
-        println!("skipped: no raw folder {folder} (set SCENAREC_RAW to the folder that holds it)");
+        println!("skipped: no raw {path} (set SCENAREC_RAW to the folder that holds it)");
     }
     found
 }
@@ -56,6 +56,14 @@ fn check(
         assert_eq!(p.dataset.note, "ratings of users 1-2999 only");
     }
     let table = |name: &str| p.dataset.schema.table(name).unwrap().1.rows;
+    if dataset == "taobao-ad-cold" {
+        let names = ["user_id", "item_id", "pid", "cate_id", "campaign_id", "customer", "brand", "cms_segid"];
+        assert_eq!(names.map(table), [1_141_730, 846_812, 3, 6_770, 423_437, 255_876, 99_816, 99]);
+        let names = ["cms_group_id", "final_gender_code", "age_level", "pvalue_level", "shopping_level"];
+        assert_eq!(names.map(table), [15, 4, 9, 5, 5]);
+        assert_eq!(["occupation", "new_user_class_level"].map(table), [4, 6]);
+        assert_eq!(p.dataset.provenance, Provenance::Real);
+    }
     if dataset == "movielens-1m-cold" {
         let names =
             ["user_id", "gender", "age", "occupation", "zip_code", "item_id", "year", "title", "genres"];
@@ -110,4 +118,11 @@ fn cold_100k() {
     let Some(root) = raw("movielens-100k") else { return };
     let parts = [83_215, 2_195, 2_195, 2_195, 6_746];
     check("movielens-100k-cold", root, 100_000, 943, 1682, parts, 439);
+}
+
+#[test]
+fn cold_taobao() {
+    let Some(root) = raw("taobao-ad/raw_sample.csv") else { return };
+    let parts = [3_592_047, 270_500, 270_500, 270_500, 109_712];
+    check("taobao-ad-cold", root, 26_557_961, 1_141_729, 846_811, parts, 541);
 }

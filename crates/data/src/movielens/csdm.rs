@@ -4,33 +4,22 @@
 //! is summed too ([`Pooling::SumPadded`]); the first title word has id 0 as well, as in those programs.
 //! `time_stamp` and `count` are min-max scaled over all rows.
 use super::{GENRES, OCCUPATIONS, Tables};
-use crate::{Column, Field, Kind, Pooling, Role, Schema, Table};
+use crate::ids::counts;
+use crate::view::{Builder, View, gather, min_max};
+use crate::{Column, Kind, Pooling, Role};
 use std::collections::{BTreeSet, HashMap};
 
 /// The released programs pad genres to this length.
 const GENRES_LEN: usize = 6;
 
-/// What [`view`] makes of the raw tables.
-pub(crate) struct View {
-    pub schema: Schema,
-    pub columns: Vec<Column>,
-    /// Label of task `click`.
-    pub click: Vec<u8>,
-    pub time: Vec<i64>,
-}
-
 /// Builds schema, columns and labels; ratings from `positive_from` on are clicks.
 pub(crate) fn view(raw: &Tables, positive_from: u8) -> View {
     let Tables { ratings, users, movies } = raw;
-    let n = ratings.rows();
 
     // Per user and per movie once; per row only look-ups.
     let user_row: Vec<u32> = ratings.user.iter().map(|u| users.row(*u).unwrap() as u32).collect();
     let movie_row: Vec<u32> = ratings.movie.iter().map(|m| movies.row(*m).unwrap() as u32).collect();
-    let mut count = vec![0u32; movies.id.len()];
-    for m in &movie_row {
-        count[*m as usize] += 1;
-    }
+    let count = counts(&movie_row, movies.id.len());
     let rated: Vec<usize> = (0..count.len()).filter(|m| count[*m] > 0).collect();
 
     let mut zips = Index::default();
@@ -56,8 +45,8 @@ pub(crate) fn view(raw: &Tables, positive_from: u8) -> View {
         .collect();
     let genres_len = genres.iter().map(Vec::len).max().unwrap_or(0).max(GENRES_LEN);
 
-    let of_user = |values: &[u32]| Column::Id(user_row.iter().map(|u| values[*u as usize]).collect());
-    let of_movie = |values: &[u32]| Column::Id(movie_row.iter().map(|m| values[*m as usize]).collect());
+    let of_user = |values: &[u32]| Column::Id(gather(values, &user_row));
+    let of_movie = |values: &[u32]| Column::Id(gather(values, &movie_row));
     let largest = |values: &[u32]| values.iter().max().map_or(0, |m| *m as usize) + 1;
     let bag = |len| Kind::Bag(Pooling::SumPadded { len: len as u32 });
 
@@ -76,31 +65,14 @@ pub(crate) fn view(raw: &Tables, positive_from: u8) -> View {
     out.real("time_stamp", Context, min_max(ratings.time.iter().map(|t| *t as f64)));
     out.real("count", Item, min_max(movie_row.iter().map(|m| f64::from(count[*m as usize]))));
 
-    let schema = Schema {
-        tables: out.tables,
-        fields: out.fields,
-        tasks: vec!["click".into()],
-        scenarios: vec!["all".into()],
-        item_id: Some("item_id".into()),
-        user_id: Some("user_id".into()),
-        side: ["item_id", "year", "title", "genres", "count"].map(String::from).to_vec(),
-    };
-    debug_assert!(out.columns.iter().all(|c| c.rows() == n));
     let click = ratings.rating.iter().map(|r| u8::from(*r >= positive_from)).collect();
-    View { schema, columns: out.columns, click, time: ratings.time.clone() }
+    out.view("click", &["item_id", "year", "title", "genres", "count"], click, ratings.time.clone())
 }
 
 /// The words of a title: maximal runs of `[A-Za-z0-9_]`, case kept. (This, over the rated movies, gives the 4,376
 /// words of the papers' programs on MovieLens-1M; Unicode letters or lower case do not.)
 pub(crate) fn title_words(name: &str) -> impl Iterator<Item = &str> {
     name.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|w| !w.is_empty())
-}
-
-/// Scales to [0, 1]; all zero where all values are equal.
-pub(crate) fn min_max(values: impl Iterator<Item = f64> + Clone) -> Vec<f32> {
-    let (lo, hi) = values.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-    let scale = if hi > lo { 1.0 / (hi - lo) } else { 0.0 };
-    values.map(|v| ((v - lo) * scale) as f32).collect()
 }
 
 /// Ids from 0 in order of first appearance.
@@ -130,27 +102,6 @@ fn ragged(rows: &[u32], lists: &[Vec<u32>]) -> Column {
     Column::Ragged { offsets, values, weights: None }
 }
 
-/// Fields, tables (one per id field, of the same name) and columns, side by side.
-#[derive(Default)]
-struct Builder {
-    tables: Vec<Table>,
-    fields: Vec<Field>,
-    columns: Vec<Column>,
-}
-
-impl Builder {
-    fn ids(&mut self, name: &str, role: Role, kind: Kind, rows: usize, column: Column) {
-        self.tables.push(Table { name: name.into(), rows });
-        self.fields.push(Field { name: name.into(), role, kind, table: Some(name.into()) });
-        self.columns.push(column);
-    }
-
-    fn real(&mut self, name: &str, role: Role, values: Vec<f32>) {
-        self.fields.push(Field { name: name.into(), role, kind: Kind::Real, table: None });
-        self.columns.push(Column::Real(values));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,11 +110,5 @@ mod tests {
     fn words_are_ascii_runs() {
         let words: Vec<&str> = title_words("Caf\u{e9}_x: Don't (2) ").collect();
         assert_eq!(words, ["Caf", "_x", "Don", "t", "2"]);
-    }
-
-    #[test]
-    fn scaling() {
-        assert_eq!(min_max([3.0, 1.0, 2.0].into_iter()), [1.0, 0.0, 0.5]);
-        assert_eq!(min_max([7.0, 7.0].into_iter()), [0.0, 0.0]);
     }
 }

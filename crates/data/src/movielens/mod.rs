@@ -61,34 +61,3 @@ pub fn parse(layout: Layout, raw: &RawFiles) -> Result<Tables> {
 
 /// The largest user or movie id that is taken for an id: tables have a row per possible id.
 const MAX_ID: u64 = 50_000_000;
-
-/// Where an id stands in its file; ids are dense enough for a plain vector.
-#[derive(Clone, Debug, Default)]
-struct RowOf(Vec<u32>);
-
-impl RowOf {
-    const ABSENT: u32 = u32::MAX;
-
-    /// The places of `ids`, or the first row that repeats an earlier row's id, with that earlier row.
-    fn new(ids: &[u32]) -> std::result::Result<RowOf, (usize, usize)> {
-        let size = ids.iter().max().map_or(0, |m| *m as usize + 1);
-        let mut rows = vec![RowOf::ABSENT; size];
-        for (row, id) in ids.iter().enumerate() {
-            let place = &mut rows[*id as usize];
-            if *place != RowOf::ABSENT {
-                return Err((row, *place as usize));
-            }
-            *place = row as u32;
-        }
-        Ok(RowOf(rows))
-    }
-
-    fn get(&self, id: u32) -> Option<usize> {
-        self.0.get(id as usize).filter(|r| **r != RowOf::ABSENT).map(|r| *r as usize)
-    }
-
-    /// Largest id plus one.
-    fn size(&self) -> usize {
-        self.0.len()
-    }
-}

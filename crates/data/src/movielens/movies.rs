@@ -1,7 +1,8 @@
 //! `movies.dat` and `u.item`: title, year, genres.
-use super::{Layout, MAX_ID, RowOf};
+use super::{Layout, MAX_ID};
+use crate::Result;
+use crate::ids::RowOf;
 use crate::text::{Bad, Fields, latin1, parse_lines, show};
-use crate::{Error, Result};
 use std::path::Path;
 
 /// The genres, in the order of `u.item`'s flags. `movies.dat` has all but `unknown`.
@@ -77,13 +78,7 @@ impl Movies {
             all.year.append(&mut p.year);
             all.genres.append(&mut p.genres);
         }
-        all.row_of = RowOf::new(&all.id).map_err(|(row, earlier)| Error::Input {
-            file: file.into(),
-            line: row + 1,
-            column: 1,
-            found: format!("movie {} again (first in line {})", all.id[row], earlier + 1),
-            expected: "one line per movie".into(),
-        })?;
+        all.row_of = RowOf::unique(file, "movie", 1, &all.id)?;
         Ok(all)
     }
 

@@ -1,5 +1,6 @@
 //! `ratings.dat` and `u.data`: user, movie, rating, time.
 use super::{Layout, MAX_ID, Movies, Users};
+use crate::ids::TIMES;
 use crate::text::{Bad, Fields, parse_lines};
 use crate::{Error, Result};
 use std::path::Path;
@@ -16,9 +17,6 @@ pub struct Ratings {
     /// Seconds since 1970.
     pub time: Vec<i64>,
 }
-
-/// From 1990 to 2100. A number outside is no time stamp: a cut one, milliseconds, another column.
-const TIMES: std::ops::RangeInclusive<u64> = 631_152_000..=4_102_444_800;
 
 impl Ratings {
     /// Parses the file and checks every row against the users and the movies.

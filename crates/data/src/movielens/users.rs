@@ -1,7 +1,8 @@
 //! `users.dat` and `u.user`: gender, age, occupation, zip code.
-use super::{Layout, MAX_ID, RowOf};
+use super::{Layout, MAX_ID};
+use crate::Result;
+use crate::ids::RowOf;
 use crate::text::{Bad, Fields, latin1, parse_lines, show};
-use crate::{Error, Result};
 use std::path::Path;
 
 /// The codes of `users.dat`: the youngest age of a group, 1 for those under 18.
@@ -77,13 +78,7 @@ impl Users {
             all.occupation.append(&mut p.occupation);
             all.zip.append(&mut p.zip);
         }
-        all.row_of = RowOf::new(&all.id).map_err(|(row, earlier)| Error::Input {
-            file: file.into(),
-            line: row + 1,
-            column: 1,
-            found: format!("user {} again (first in line {})", all.id[row], earlier + 1),
-            expected: "one line per user".into(),
-        })?;
+        all.row_of = RowOf::unique(file, "user", 1, &all.id)?;
         Ok(all)
     }
 }

@@ -1,11 +1,15 @@
-//! Simulated MovieLens: raw files in the official layouts, of any size, with known click probabilities.
+//! Simulated datasets: raw files in the official layouts, of any size, with known click probabilities.
 //!
-//! The files stand in where the real ones are absent, and they are a test bed: the structure is known (see `world`),
-//! and `click_probability.f32` beside them holds the probability with which each row became a click, so that the best
+//! The files stand in where the real ones are absent, and they are a test bed: the structure is known (see
+//! `movielens::world` and `shop`), and `click_probability.f32` beside them holds the probability with which each row became a click, so that the best
 //! attainable AUC is known too. The same parameters give the same files.
 mod auc;
-mod files;
-mod world;
+mod cikm_ecomm;
+mod csv;
+mod movielens;
+mod random;
+mod shop;
+mod taobao_ad;
 
 pub use auc::best_auc;
 
@@ -17,56 +21,99 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Raised whenever the same parameters give other files.
-pub(crate) const VERSION: u32 = 1;
-
-/// Ratings that every user has at least, as in the official data.
-const MIN_ACTIVITY: usize = 20;
-
 /// Size and seed of a simulated dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimulateConfig {
-    /// Users; each has at least 20 ratings.
+    /// Users; each has at least 20 ratings (MovieLens), or a row (the others).
     pub users: usize,
-    /// Movies; a few of the least popular may stay unrated.
+    /// Items. Each has a row, but for a few of the least popular movies of MovieLens.
     pub items: usize,
-    /// Ratings, exactly.
-    pub ratings: usize,
+    /// Rows, exactly; the dataset files of MovieLens call them ratings, as do jobs written earlier.
+    #[serde(alias = "ratings")]
+    pub rows: usize,
     /// Seed of everything.
     pub seed: u64,
 }
 
-impl SimulateConfig {
-    /// Whether such a dataset exists; else the key to blame and why.
-    pub fn check(&self) -> std::result::Result<(), (&'static str, String)> {
-        let SimulateConfig { users, items, ratings, .. } = *self;
-        if users == 0 || users > 10_000_000 {
-            return Err(("users", format!("{users} should be 1 to 10000000")));
+/// What writes simulated raw files, with the part of a loader's settings that the files depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Simulator {
+    /// MovieLens.
+    Movielens {
+        /// Layout of the files.
+        layout: Layout,
+        /// Ratings from here on are clicks; the click probabilities hold for this threshold only.
+        positive_from: u8,
+    },
+    /// Taobao display ads.
+    TaobaoAd,
+    /// CIKM 2019 EComm AI.
+    CikmEcomm,
+}
+
+/// A simulated dataset in memory.
+struct Simulated {
+    /// The raw files' contents, in the order of the loader's files.
+    files: [Vec<u8>; 3],
+    /// One per row, in file order.
+    click_probability: Vec<f32>,
+    clicks: usize,
+    /// Items with at least one row.
+    items: usize,
+}
+
+impl Simulator {
+    /// Names of the files it writes.
+    pub fn files(self) -> [&'static str; 3] {
+        match self {
+            Simulator::Movielens { layout, .. } => layout.files(),
+            Simulator::TaobaoAd => crate::taobao_ad::FILES,
+            Simulator::CikmEcomm => crate::cikm_ecomm::FILES,
         }
-        if !(2 * MIN_ACTIVITY..=10_000_000).contains(&items) {
-            return Err(("items", format!("{items} should be {} to 10000000", 2 * MIN_ACTIVITY)));
-        }
-        // At most a quarter of all pairs: a long tail needs room.
-        let (least, most) = (MIN_ACTIVITY * users, (users * items / 4).max(MIN_ACTIVITY * users));
-        if !(least..=most).contains(&ratings) || ratings > u32::MAX as usize {
-            let why = format!("{ratings} should be {least} to {most}: at least {MIN_ACTIVITY} per user");
-            return Err(("ratings", why));
-        }
-        Ok(())
     }
 
-    /// The same kind of dataset with another number of ratings: users and items shrink or grow with the square root,
-    /// so that both the ratings per user and those per item do too.
-    pub fn with_ratings(&self, ratings: usize) -> SimulateConfig {
-        let factor = (ratings as f64 / self.ratings as f64).sqrt();
-        let scale = |n: usize| ((n as f64 * factor).round() as usize).max(1);
-        SimulateConfig {
-            // Some room above the least number of ratings per user.
-            users: scale(self.users).min(ratings / (MIN_ACTIVITY + 5)).max(1),
-            items: scale(self.items).max(2 * MIN_ACTIVITY),
-            ratings,
-            seed: self.seed,
+    /// Raised whenever the same parameters give other files.
+    pub(crate) fn version(self) -> u32 {
+        match self {
+            Simulator::Movielens { .. } => movielens::VERSION,
+            Simulator::TaobaoAd => taobao_ad::VERSION,
+            Simulator::CikmEcomm => cikm_ecomm::VERSION,
+        }
+    }
+
+    /// What dataset files call the number of rows.
+    pub(crate) fn rows_key(self) -> &'static str {
+        match self {
+            Simulator::Movielens { .. } => "ratings",
+            Simulator::TaobaoAd | Simulator::CikmEcomm => "rows",
+        }
+    }
+
+    /// Whether such a dataset exists; else the key to blame and why.
+    pub fn check(self, config: SimulateConfig) -> std::result::Result<(), (&'static str, String)> {
+        match self {
+            Simulator::Movielens { .. } => movielens::check(config),
+            Simulator::TaobaoAd | Simulator::CikmEcomm => shop::check(config),
+        }
+    }
+
+    /// The same kind of dataset with another number of rows; users and items shrink or grow along.
+    pub fn with_rows(self, config: SimulateConfig, rows: usize) -> SimulateConfig {
+        match self {
+            Simulator::Movielens { .. } => movielens::with_rows(config, rows),
+            Simulator::TaobaoAd | Simulator::CikmEcomm => shop::with_rows(config, rows),
+        }
+    }
+
+    fn simulate(self, config: SimulateConfig) -> Simulated {
+        match self {
+            Simulator::Movielens { layout, positive_from } => {
+                movielens::simulate(layout, positive_from, config)
+            }
+            Simulator::TaobaoAd => taobao_ad::simulate(config),
+            Simulator::CikmEcomm => cikm_ecomm::simulate(config),
         }
     }
 }
@@ -76,14 +123,12 @@ impl SimulateConfig {
 pub struct Simulation {
     /// Version of the simulator.
     pub version: u32,
-    /// Layout of the files.
-    pub layout: Layout,
-    /// Ratings from here on are clicks; the click probabilities hold for this threshold only.
-    pub positive_from: u8,
+    /// The simulator and its settings.
+    pub simulator: Simulator,
     /// Size and seed.
     pub config: SimulateConfig,
-    /// Movies with at least one rating.
-    pub rated_items: usize,
+    /// Items with at least one row.
+    pub items: usize,
     /// Mean of the click probabilities.
     pub click_probability: f64,
     /// Share of the rows that became clicks.
@@ -97,12 +142,7 @@ pub struct Simulation {
 const REPORT: &str = "simulation.json";
 
 /// Writes a simulated dataset to `folder`, which must not exist yet. The folder appears complete or not at all.
-pub fn simulate(
-    layout: Layout,
-    positive_from: u8,
-    config: SimulateConfig,
-    folder: &Path,
-) -> Result<Simulation> {
+pub fn simulate(simulator: Simulator, config: SimulateConfig, folder: &Path) -> Result<Simulation> {
     if folder.exists() {
         let (found, expected) = ("something that exists", "a folder that does not exist yet");
         return Err(Error::WrongKind { path: folder.into(), found, expected });
@@ -115,35 +155,27 @@ pub fn simulate(
         .tempdir_in(parent)
         .map_err(Error::io(parent, "cannot make a temporary folder"))?;
 
-    let world = world::World::new(config);
-    let rows = world.rows(layout, positive_from);
-    let mut written = BTreeMap::new();
-    let [ratings, users, movies] = layout.files();
-    for (name, bytes) in [
-        (ratings, files::ratings(layout, &rows)),
-        (users, files::users(layout, &world)),
-        (movies, files::movies(layout, &world)),
-        (CLICK_PROBABILITY, rows.iter().flat_map(|r| r.click_probability.to_le_bytes()).collect()),
-    ] {
-        written.insert(name.to_string(), blake3::hash(&bytes).to_hex().to_string());
+    let Simulated { files, click_probability, clicks, items } = simulator.simulate(config);
+    let mean = |sum: f64| sum / config.rows as f64;
+    let mut report = Simulation {
+        version: simulator.version(),
+        simulator,
+        config,
+        items,
+        click_probability: mean(click_probability.iter().map(|p| f64::from(*p)).sum()),
+        click_rate: mean(clicks as f64),
+        best_auc: best_auc(&click_probability),
+        files: BTreeMap::new(),
+    };
+    let probabilities = click_probability.iter().flat_map(|p| p.to_le_bytes()).collect();
+    let names = simulator.files().into_iter().chain([CLICK_PROBABILITY]);
+    for (name, bytes) in names.zip(files.into_iter().chain([probabilities])) {
+        let mut hash = blake3::Hasher::new();
+        let hash = hash.update_rayon(&bytes).finalize();
+        report.files.insert(name.to_string(), hash.to_hex().to_string());
         let path = temporary.path().join(name);
         std::fs::write(&path, bytes).map_err(Error::io(path, "cannot write the file"))?;
     }
-    let p: Vec<f32> = rows.iter().map(|r| r.click_probability).collect();
-    let mut rated = vec![false; config.items];
-    rows.iter().for_each(|r| rated[r.item as usize] = true);
-    let mean = |sum: f64| sum / rows.len() as f64;
-    let report = Simulation {
-        version: VERSION,
-        layout,
-        positive_from,
-        config,
-        rated_items: rated.iter().filter(|r| **r).count(),
-        click_probability: mean(p.iter().map(|p| f64::from(*p)).sum()),
-        click_rate: mean(rows.iter().filter(|r| r.rating >= positive_from).count() as f64),
-        best_auc: best_auc(&p),
-        files: written,
-    };
     let path = temporary.path().join(REPORT);
     let json = serde_json::to_string_pretty(&report).expect("a report has a JSON form");
     std::fs::write(&path, json + "\n").map_err(Error::io(path, "cannot write the file"))?;
@@ -155,13 +187,12 @@ pub fn simulate(
 
 /// The folder with these simulated files under the cache root, made where it is absent or damaged.
 pub(crate) fn ensure(
-    layout: Layout,
-    positive_from: u8,
+    simulator: Simulator,
     config: SimulateConfig,
     dataset: &str,
     cache_root: &Path,
 ) -> Result<PathBuf> {
-    let key = serde_json::to_string(&(VERSION, layout, positive_from, config))
+    let key = serde_json::to_string(&(simulator.version(), simulator, config))
         .expect("parameters have a JSON form");
     let hash = blake3::hash(key.as_bytes()).to_hex();
     let folder = cache_root.join("simulated").join(format!("{dataset}-{}", &hash[..16]));
@@ -175,12 +206,12 @@ pub(crate) fn ensure(
             }
         }
     }
-    match simulate(layout, positive_from, config, &folder) {
+    match simulate(simulator, config, &folder) {
         Ok(s) => tracing::info!(
-            "{dataset}: simulated {} ratings by {} users of {} movies, best attainable AUC {:.4}",
-            s.config.ratings,
+            "{dataset}: simulated {} rows of {} users and {} items, best attainable AUC {:.4}",
+            s.config.rows,
             s.config.users,
-            s.rated_items,
+            s.items,
             s.best_auc
         ),
         // Another process may have been faster; its files are the same.

@@ -12,17 +12,14 @@
 //! - `g_i` follows from the genres: tastes drift.
 //! - Popularity is log-normal, as the official counts nearly are, and grows a little with quality; so is activity, on
 //!   top of the 20 ratings that every user has.
-use super::{MIN_ACTIVITY, SimulateConfig};
+use super::MIN_ACTIVITY;
 use crate::movielens::{AGE_GROUPS, GENRES, Layout, OCCUPATIONS};
+use crate::simulate::SimulateConfig;
+use crate::simulate::random::{
+    D, Stream, Taste, Trait, blend, normal, rng, shuffle, sigmoid, standardise, standardise_tastes, taste,
+};
 use rand::{Rng, RngExt};
-use rand_distr::{Distribution, StandardNormal};
-use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
-
-/// Latent tastes.
-const D: usize = 8;
-type Taste = [f64; D];
 
 /// Standard deviations of the parts of the logit, and its base.
 const BASE: f64 = 0.1;
@@ -84,55 +81,6 @@ pub(super) struct World {
     activity: Vec<usize>,
 }
 
-/// Every kind of thing draws from generators of its own, one per thing where they are made side by side.
-#[derive(Clone, Copy)]
-enum Stream {
-    Vocabulary,
-    Items,
-    Users,
-    Ratings,
-    FileOrder,
-}
-
-fn rng(seed: u64, stream: Stream, index: u64) -> Xoshiro256PlusPlus {
-    // The finaliser of SplitMix64: neighbouring seeds and indices give unrelated states.
-    let mix = |mut z: u64| {
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    let golden = 0x9e37_79b9_7f4a_7c15u64;
-    let z =
-        mix(mix(mix(seed.wrapping_add(golden)) ^ (stream as u64 + 1).wrapping_mul(golden))
-            .wrapping_add(index));
-    Xoshiro256PlusPlus::seed_from_u64(z)
-}
-
-fn normal(r: &mut impl Rng) -> f64 {
-    StandardNormal.sample(r)
-}
-
-fn taste(r: &mut impl Rng) -> Taste {
-    std::array::from_fn(|_| normal(r))
-}
-
-fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// Something with a quality and a taste: a genre, a word.
-struct Trait {
-    quality: f64,
-    taste: Taste,
-    drift: f64,
-}
-
-impl Trait {
-    fn new(r: &mut impl Rng) -> Trait {
-        Trait { quality: normal(r), taste: taste(r), drift: normal(r) }
-    }
-}
-
 impl World {
     pub fn new(config: SimulateConfig) -> World {
         let (items, popularity) = items(config);
@@ -152,17 +100,14 @@ impl World {
             .collect();
         let mut rows: Vec<Row> = per_user.into_iter().flatten().collect();
         if layout == Layout::K100 {
-            let mut r = rng(self.config.seed, Stream::FileOrder, 0);
-            for i in (1..rows.len()).rev() {
-                rows.swap(i, r.random_range(0..=i));
-            }
+            shuffle(&mut rows, &mut rng(self.config.seed, Stream::FileOrder, 0));
         }
         rows
     }
 
     /// `seen` is all false before and after.
     fn rows_of_user(&self, number: usize, positive_from: u8, seen: &mut [bool]) -> Vec<Row> {
-        let r = &mut rng(self.config.seed, Stream::Ratings, number as u64);
+        let r = &mut rng(self.config.seed, Stream::Rows, number as u64);
         let user = &self.users[number];
         let total = self.popularity.last().copied().unwrap_or(0.0);
         let cut = CUTS[usize::from(positive_from) - 2];
@@ -299,7 +244,7 @@ fn users(config: SimulateConfig) -> Vec<User> {
 
 /// Ratings per user: 20 and a log-normal share of the rest, at most half of the movies, together exactly `ratings`.
 fn activity(config: SimulateConfig) -> Vec<usize> {
-    let SimulateConfig { users, items, ratings, seed } = config;
+    let SimulateConfig { users, items, rows: ratings, seed } = config;
     let r = &mut rng(seed, Stream::Users, 1);
     let share: Vec<f64> = (0..users).map(|_| (ACTIVITY * normal(r)).exp()).collect();
     let total: f64 = share.iter().sum();
@@ -339,39 +284,18 @@ fn word(number: usize, r: &mut impl Rng) -> String {
     text[..1].to_uppercase() + &text[1..]
 }
 
-/// Mean 0, standard deviation 1.
-fn standardise(values: &mut [f64]) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt().max(1e-9);
-    values.iter_mut().for_each(|v| *v = (*v - mean) / deviation);
-}
-
-fn standardise_tastes(tastes: &mut [Taste]) {
-    for d in 0..D {
-        let mut component: Vec<f64> = tastes.iter().map(|t| t[d]).collect();
-        standardise(&mut component);
-        tastes.iter_mut().zip(component).for_each(|(t, c)| t[d] = c);
-    }
-}
-
-/// A taste whose variance is explained by `side` to the given share.
-fn blend(side: &Taste, explained: f64, r: &mut impl Rng) -> Taste {
-    std::array::from_fn(|d| explained.sqrt() * side[d] + (1.0 - explained).sqrt() * normal(r))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SMALL: SimulateConfig = SimulateConfig { users: 200, items: 150, ratings: 6000, seed: 3 };
+    const SMALL: SimulateConfig = SimulateConfig { users: 200, items: 150, rows: 6000, seed: 3 };
 
     #[test]
     fn exact_number_of_ratings_and_no_pair_twice() {
         let world = World::new(SMALL);
         assert!(world.activity.iter().all(|n| (MIN_ACTIVITY..=75).contains(n)));
         let rows = world.rows(Layout::K100, 4);
-        assert_eq!(rows.len(), SMALL.ratings);
+        assert_eq!(rows.len(), SMALL.rows);
         let pairs: std::collections::HashSet<(u32, u32)> = rows.iter().map(|r| (r.user, r.item)).collect();
         assert_eq!(pairs.len(), rows.len());
         assert!(rows.iter().all(|r| (1..=5).contains(&r.rating)));
