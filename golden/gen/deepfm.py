@@ -1,4 +1,5 @@
-"""DeepFM as CVAR's and CSDM's programs have it: golden cases deepfm and deepfm-train.
+"""DeepFM as CVAR's and CSDM's programs have it: golden cases deepfm, deepfm-train; with DropoutNet's mean
+item, dropoutnet.
 
 logit = sum_r w_r x_r + 1/2 sum_d [(sum_f E_f)^2 - sum_f E_f^2] + MLP(flatten E), E = field embeddings, then x_r v_r.
 """
@@ -54,11 +55,22 @@ def loss(p, x, train):
     return {"logits": logits, "loss": F.binary_cross_entropy_with_logits(logits[:, 0], x["label.click"])}
 
 
+def mean_item_loss(p, x, train):
+    """Every item has the mean of all items' embeddings, a constant: the item table has no gradient and stays."""
+    mean = p["embedding.item_id"].detach().mean(0).expand(len(x["ids.item_id"]), -1)
+    logits = forward(p, x, train, item=mean)
+    return {"logits": logits, "loss": F.binary_cross_entropy_with_logits(logits[:, 0], x["label.click"])}
+
+
 def main():
     weights, batch = net_weights(1), make_batch(2)
     trainable = [k for k in weights if not k.endswith(BUFFERS)]
     write_case("deepfm", "", config(), weights, batch, loss, trainable)
-    write_case("deepfm-train", "--train-no-dropout --steps 3", config(), weights, batch, loss, trainable, True, 3)
+    train = "--train-no-dropout --steps 3"
+    write_case("deepfm-train", train, config(), weights, batch, loss, trainable, True, 3)
+    # In training mode a constant input has no gradient before batch norm but rounding, which Adam makes steps of.
+    write_case("dropoutnet", "--mean-item --steps 3", config(), net_weights(7), make_batch(8), mean_item_loss, trainable,
+               False, 3)
 
 
 if __name__ == "__main__":

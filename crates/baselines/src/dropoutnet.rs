@@ -2,8 +2,9 @@
 //! without item-id embeddings, so that the net learns to rely on the other features.
 use anyhow::Result;
 use rand::RngExt;
+use scenarec_data::Schema;
 use scenarec_train::{
-    ColdItemMethod, ColdItems, Net,
+    Batch, ColdItemMethod, ColdItems, Embedded, Net,
     cold::{item_slot, item_table, supervised_with},
     config::check,
     rng::{Rng, stream},
@@ -53,24 +54,31 @@ pub struct DropoutNet {
     choices: Rng,
 }
 
+/// A tracked batch in which every row has the mean of the whole item-id table, without a gradient, in the place of its
+/// item-id embedding: the table is outside the graph, and takes no step and no decay.
+pub fn embed_with_mean_item(net: &mut Net, schema: &Schema, batch: &Batch) -> Result<Embedded> {
+    let slot = item_slot(net, schema)?;
+    let tables = &mut net.weights.tables;
+    let mean = tables.mean(&item_table(schema)?)?.expand([batch.rows as i64, -1], false);
+    Ok(tables.embed_with(batch, true, Some((slot, &mean))))
+}
+
 impl ColdItemMethod for DropoutNet {
-    /// In a chosen mini-batch every row has the mean of the whole item-id table, without a gradient, in the place of its
-    /// item-id embedding: the table is outside the graph then, and takes no step and no decay.
     fn pretrain(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()> {
-        let (table, slot, base) = (item_table(items)?, item_slot(net, items)?, items.base);
+        let base = items.base;
+        let schema = items.schema;
         supervised_with(net, items, "pretrain", base, |net, batch| {
-            let tables = &mut net.weights.tables;
-            if self.choices.random::<f64>() >= self.config.probability {
-                return Ok(tables.embed_with(batch, true, None));
+            if self.choices.random::<f64>() < self.config.probability {
+                embed_with_mean_item(net, schema, batch)
+            } else {
+                Ok(net.weights.tables.embed_with(batch, true, None))
             }
-            let mean = tables.mean(&table)?.expand([batch.rows as i64, -1], false);
-            Ok(tables.embed_with(batch, true, Some((slot, &mean))))
         })
     }
 
     fn after_pretrain(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()> {
         if self.config.cold == ColdRows::Mean {
-            let table = item_table(items)?;
+            let table = item_table(items.schema)?;
             let tables = &mut net.weights.tables;
             let mean = tables.mean(&table)?.expand([items.new_ids.len() as i64, -1], false);
             tables.set_rows(&table, items.new_ids, &mean)?;

@@ -7,7 +7,7 @@ mod two_layers;
 mod velf;
 
 pub use cvar::{Cvar, CvarConfig, CvarDraws};
-pub use dropoutnet::{ColdRows, DropoutNet, DropoutNetConfig};
+pub use dropoutnet::{ColdRows, DropoutNet, DropoutNetConfig, embed_with_mean_item};
 pub use meta_e::{MetaE, MetaEConfig, quarters};
 pub use mwuf::{MeanUsers, Mwuf, MwufConfig, NoUsers};
 pub use velf::{Gaussian, Latent, NewItems, Velf, VelfConfig};

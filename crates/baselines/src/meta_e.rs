@@ -36,11 +36,12 @@ pub struct MetaEConfig {
 impl MetaEConfig {
     /// Refuses values under which the loss is not defined.
     pub fn check(&self) -> Result<()> {
-        let &Self { inner_lr, support_weight, .. } = self;
+        let &Self { inner_lr, support_weight, epochs, .. } = self;
         let rate = inner_lr >= 0.0 && inner_lr.is_finite();
         check(rate, "inner_lr", || format!("{inner_lr} is not a number from 0 on"))?;
         let share = (0.0..=1.0).contains(&support_weight);
-        check(share, "support_weight", || format!("{support_weight} is not in [0, 1]"))
+        check(share, "support_weight", || format!("{support_weight} is not in [0, 1]"))?;
+        check(epochs > 0, "epochs", || "0: the generator would never be trained".into())
     }
 }
 

@@ -91,20 +91,16 @@ impl Mwuf {
         Ok(Self { config: config.clone(), new, meta, side, scale, shift })
     }
 
-    /// The table N of embeddings before scaling and shifting.
-    pub fn new_embeddings(&mut self) -> &mut Weights {
-        &mut self.new
+    /// What is trained: N, then the networks.
+    pub fn parts(&mut self) -> [&mut Weights; 2] {
+        [&mut self.new, &mut self.meta]
     }
 
-    /// The networks.
-    pub fn meta(&mut self) -> &mut Weights {
-        &mut self.meta
-    }
-
-    /// Loss of the net with N's embeddings, which reaches N alone.
-    pub fn cold_loss(&mut self, net: &Net, batch: &GeneratorBatch<'_>) -> Tensor {
+    /// Loss of the net with N's embeddings, which reaches N alone; logits `[B, 1]` and the embeddings `[B, d]`.
+    pub fn cold_loss(&mut self, net: &Net, batch: &GeneratorBatch<'_>) -> (Tensor, Tensor, Tensor) {
         let vector = self.new.tables.embed_with(batch.batch, true, None).fields.select(1, 0);
-        bce(&batch.logits_with(net, &vector), batch.labels)
+        let logits = batch.logits_with(net, &vector);
+        (bce(&logits, batch.labels), logits, vector)
     }
 
     /// Loss of the net with warm embeddings, which reaches the networks alone; logits `[B, 1]` and the embeddings
@@ -128,7 +124,7 @@ impl Mwuf {
 
     /// Every row of N starts as the mean of the net's item-id embeddings.
     fn start(&mut self, net: &mut Net, items: &ColdItems<'_>) -> Result<()> {
-        let mean = net.weights.tables.mean(&item_table(items)?)?;
+        let mean = net.weights.tables.mean(&item_table(items.schema)?)?;
         let name = self.new.tables.names().next().context("N is one table")?.to_string();
         let rows = self.new.tables.rows(&name)? as u32;
         let ids: Vec<u32> = (0..rows).collect();
@@ -142,7 +138,7 @@ impl Mwuf {
         let mut of_new = Optimizer::new(items.training.optim, &mut self.new);
         let mut of_meta = Optimizer::new(items.training.optim, &mut self.meta);
         against_frozen(net, items, "generator", base, epochs, &mut rng, |net, batch| {
-            let loss = self.cold_loss(net, batch);
+            let (loss, ..) = self.cold_loss(net, batch);
             of_new.step(&loss, &mut self.new)?;
             let (loss, ..) = self.warm_loss(net, batch, &users.of(batch.batch, batch.embedded));
             of_meta.step(&loss, &mut self.meta)?;
@@ -180,14 +176,14 @@ impl MeanUsers {
     /// Reads the net's user embeddings as they are.
     pub fn new(net: &mut Net, items: &ColdItems<'_>, no_users: NoUsers) -> Result<Self> {
         let id = items.schema.user_id.as_deref().context("the data have no user id")?;
-        let item = item_slot(net, items)?;
+        let item = item_slot(net, items.schema)?;
         let user = net.weights.tables.slot(id).context("the net does not embed the user id")?;
         let table = items.schema.field(id).and_then(|(_, f)| f.table.as_deref()).context("no user table")?;
         let tables = &mut net.weights.tables;
         let (name, d) = (format!("embedding.{table}"), tables.dim());
         let everyone: Vec<u32> = (0..tables.rows(&name)? as u32).collect();
         let vectors = to_vec(&tables.get_rows(&name, &everyone)?);
-        let rows = tables.rows(&item_table(items)?)?;
+        let rows = tables.rows(&item_table(items.schema)?)?;
         let (mut sums, mut counts) = (vec![0f64; rows * d], vec![0u32; rows]);
         let ids = user_ids(items.base, id)?;
         for row in items.base.rows() {

@@ -166,7 +166,7 @@ impl Velf {
 
     /// The posterior's means start as the net's item-id embeddings do, its deviations at the configured value.
     fn start(&mut self, net: &mut Net, items: &ColdItems<'_>) -> Result<()> {
-        let (from, [mean, log_var]) = (item_table(items)?, POSTERIOR);
+        let (from, [mean, log_var]) = (item_table(items.schema)?, POSTERIOR);
         let all: Vec<u32> = (0..net.weights.tables.rows(&from)? as u32).collect();
         let means = net.weights.tables.get_rows(&from, &all)?;
         self.weights.tables.set_rows(mean, &all, &means)?;
@@ -178,7 +178,7 @@ impl Velf {
     /// posterior's mean and 1 - λ times the prior's, λ = n/(n + n_0) of an item seen in n rows.
     fn blend(&mut self, net: &mut Net, items: &ColdItems<'_>) -> Result<()> {
         let (old, old_ids) = self.old.clone().context("VELF blends after pre-training")?;
-        let item = item_slot(net, items)?;
+        let item = item_slot(net, items.schema)?;
         for (rows, ids) in [(&old, &old_ids[..]), (items.new_items, items.new_ids)] {
             overwrite(net, items, rows, ids, |batch, _| {
                 let (posterior, prior) = self.gaussians(batch, item, false);
@@ -221,7 +221,7 @@ impl ColdItemMethod for Velf {
     /// Net, posterior and prior together; the net's item-id table stays out of it.
     fn pretrain(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()> {
         self.start(net, items)?;
-        let (item, base) = (item_slot(net, items)?, items.base);
+        let (item, base) = (item_slot(net, items.schema)?, items.base);
         let epochs = Epochs { epochs: items.training.epochs, batch: items.training.batch, iters: 1 };
         let mut rng = stream(items.seed, "shuffle.pretrain");
         let mut of_net = Optimizer::new(items.training.optim, &mut net.weights);
@@ -245,12 +245,12 @@ impl ColdItemMethod for Velf {
     }
 
     fn after_pretrain(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()> {
-        self.seen = vec![0; net.weights.tables.rows(&item_table(items)?)?];
+        self.seen = vec![0; net.weights.tables.rows(&item_table(items.schema)?)?];
         self.count(items.base);
         self.old = Some(one_row_per_item(items.base));
         if self.config.new_items == NewItems::Prior {
             let _guard = tch::no_grad_guard();
-            let item = item_slot(net, items)?;
+            let item = item_slot(net, items.schema)?;
             let mut done = 0;
             for batch in items.new_items.in_order(items.training.batch) {
                 let (_, prior) = self.gaussians(&batch, item, false);

@@ -10,6 +10,7 @@ use crate::{
     rng::{self, Rng},
 };
 use anyhow::{Context, Result};
+use scenarec_data::Schema;
 use tch::Tensor;
 
 /// A batch as a generator's loss needs it. Nothing in it changes over the steps taken on the batch.
@@ -114,7 +115,7 @@ pub fn against_frozen(
     rng: &mut Rng,
     mut step: impl FnMut(&mut Net, &GeneratorBatch<'_>) -> Result<Tensor>,
 ) -> Result<()> {
-    let item = item_slot(net, items)? as i64;
+    let item = item_slot(net, items.schema)? as i64;
     let frozen = net.weights.freeze(&["*"], Mode::Train)?;
     let device = net.weights.params.device();
     let mut prepared: Option<(Embedded, Tensor)> = None;
@@ -146,7 +147,7 @@ pub fn overwrite(
     mut generate: impl FnMut(&Batch, &Embedded) -> Result<Tensor>,
 ) -> Result<()> {
     let _guard = tch::no_grad_guard();
-    let name = item_table(items)?;
+    let name = item_table(items.schema)?;
     let mut done = 0;
     for batch in rows.in_order(items.training.batch) {
         let embedded = net.weights.tables.embed(&batch);
@@ -176,17 +177,16 @@ impl<G: Generator> ColdItemMethod for Generated<G> {
     }
 }
 
-/// Name of the net's table of item ids.
-pub fn item_table(items: &ColdItems<'_>) -> Result<String> {
-    let id = items.schema.item_id.as_deref().context("the data have no item id")?;
-    let table =
-        items.schema.field(id).and_then(|(_, f)| f.table.as_deref()).context("the item id has no table")?;
+/// Name of a net's table of item ids.
+pub fn item_table(schema: &Schema) -> Result<String> {
+    let id = schema.item_id.as_deref().context("the data have no item id")?;
+    let table = schema.field(id).and_then(|(_, f)| f.table.as_deref()).context("the item id has no table")?;
     Ok(format!("embedding.{table}"))
 }
 
-/// Place of the item id in the net's [`Embedded::fields`].
-pub fn item_slot(net: &Net, items: &ColdItems<'_>) -> Result<usize> {
-    let id = items.schema.item_id.as_deref().context("the data have no item id")?;
+/// Place of the item id in a net's [`Embedded::fields`], and in [`Batch::ids`], since nets embed every field.
+pub fn item_slot(net: &Net, schema: &Schema) -> Result<usize> {
+    let id = schema.item_id.as_deref().context("the data have no item id")?;
     net.weights.tables.slot(id).context("the net does not embed the item id")
 }
 

@@ -62,7 +62,7 @@ pub fn supervised_with(
 
 /// Only item ids learn; the rest stays, but in training mode, as in the released programs.
 pub fn fine_tune_items(net: &mut Net, items: &mut ColdItems<'_>, phase: &str, rows: &Feed) -> Result<()> {
-    let table = super::generator::item_table(items)?;
+    let table = super::generator::item_table(items.schema)?;
     let _frozen = net.weights.freeze_all_but(&[&table], Mode::Train)?;
     supervised(net, items, &format!("fine_tune.{phase}"), rows)
 }
