@@ -152,26 +152,40 @@ def cast(tensors, dtype):
     return {k: v.to(dtype) if v.is_floating_point() else v for k, v in tensors.items()}
 
 
-def evaluate(forward, weights, batch, trainable, train, steps, dtype):
-    """Outputs and gradients of the first forward pass, and what `steps` Adam steps on this batch make of the weights.
+def evaluate(parts, weights, batch, train, steps, dtype):
+    """Outputs and gradients of a forward pass, and what `steps` Adam steps on this batch make of the weights.
 
-    `forward(p, x, train)` returns logits, loss and perhaps generated; it updates running statistics in place.
+    `parts` are (forward, names of what it trains): losses with an optimiser each, which take turns. `forward(p, x, train)`
+    returns logits, loss and perhaps generated; it updates running statistics in place. Outputs of a part before the last
+    are called `<name>.first`.
     """
-    p, x = {k: v.clone() for k, v in cast(weights, dtype).items()}, cast(batch, dtype)
-    for name in trainable:
-        p[name].requires_grad_(True)
-    optimiser = torch.optim.Adam([p[n] for n in trainable], lr=1e-3, weight_decay=1e-6, foreach=False, fused=False)
-    out = {}
-    for step in range(max(steps, 1)):
-        optimiser.zero_grad()
+    x = cast(batch, dtype)
+
+    def leaves():
+        p = {k: v.clone() for k, v in cast(weights, dtype).items()}
+        return p | {n: p[n].requires_grad_(True) for _, names in parts for n in names}
+
+    def differentiate(p, forward):
+        for v in p.values():
+            v.grad = None
         result = forward(p, x, train)
         result["loss"].backward()
-        if step == 0:
-            out = {k: v.detach().clone() for k, v in result.items()}
-            out |= {f"grad.{n}": p[n].grad.clone() for n in trainable if p[n].grad is not None}
-        if steps:
-            optimiser.step()
+        return result
+
+    p, out = leaves(), {}
+    for number, (forward, names) in enumerate(parts, 1):
+        last = number == len(parts)
+        out |= {k if last else f"{k}.first": v.detach().clone() for k, v in differentiate(p, forward).items()}
+        out |= {f"grad.{n}": p[n].grad.clone() for n in names if p[n].grad is not None}
+        assert all(p[n].grad is None for _, others in parts for n in others if n not in names)
     if steps:
+        p = leaves()
+        adam = dict(lr=1e-3, weight_decay=1e-6, foreach=False, fused=False)
+        optimisers = [torch.optim.Adam([p[n] for n in names], **adam) for _, names in parts]
+        for _ in range(steps):
+            for (forward, _), optimiser in zip(parts, optimisers):
+                differentiate(p, forward)
+                optimiser.step()
         out |= {f"after.{k}": v.detach() for k, v in p.items()
                 if not k.startswith("net.") or ".running_" in k}
     return out
@@ -182,16 +196,19 @@ def check_gradients(forward, weights, batch, out, trainable, train):
     g, h, x = generator(99), 1e-6, cast(batch, torch.float64)
     for name in trainable:
         u = torch.randn(weights[name].shape, generator=g, dtype=torch.float64)
-        at = lambda s: forward({k: v.clone() + (s * u if k == name else 0) for k, v in weights.items()}, x, train)["loss"]
+        at = lambda s: forward({k: v.clone() + (s * u if k == name else 0) for k, v in weights.items()}, x, train)["loss"].detach()
         numeric, exact = float(at(h) - at(-h)) / (2 * h), float((out[f"grad.{name}"] * u).sum())
         assert abs(numeric - exact) < 1e-6 * (1 + abs(exact)), (name, numeric, exact)
 
 
-def write_case(case, flags, text, weights, batch, forward, trainable, train=False, steps=0):
+def write_case(case, flags, text, weights, batch, forward, trainable, train=False, steps=0, first=None):
+    """`first` is a (forward, trainable) whose steps come before each step of the others."""
     weights = cast(weights, torch.float64)
-    arguments = (forward, weights, batch, trainable, train, steps)
+    parts = ([first] if first else []) + [(forward, trainable)]
+    arguments = (parts, weights, batch, train, steps)
     out, single = evaluate(*arguments, torch.float64), evaluate(*arguments, torch.float32)
-    check_gradients(forward, weights, batch, out, [n for n in trainable if f"grad.{n}" in out], train)
+    for loss, names in parts:
+        check_gradients(loss, weights, batch, out, [n for n in names if f"grad.{n}" in out], train)
     assert out.keys() == single.keys()
     worst, name = max((float((out[k] - single[k]).abs().max() / (1 + out[k].abs().max())), k) for k in out)
     assert worst < 3e-6, (case, name, worst)     # well conditioned: single precision reproduces it

@@ -1,11 +1,13 @@
-"""DeepFM as CVAR's and CSDM's programs have it: golden cases deepfm and deepfm-train.
+"""DeepFM as CVAR's and CSDM's programs have it: golden cases deepfm, deepfm-train; with DropoutNet's mean
+item, dropoutnet.
 
 logit = sum_r w_r x_r + 1/2 sum_d [(sum_f E_f)^2 - sum_f E_f^2] + MLP(flatten E), E = field embeddings, then x_r v_r.
 """
 import torch
+import torch.nn.functional as F
 
-from common import (D, FLAT, HIDDEN, REALS, apply, embedded, generator, linear, mlp, mlp_weights, normal, real_fields,
-                    table_weights, write_model)
+from common import (BUFFERS, D, FLAT, HIDDEN, REALS, apply, config, embedded, generator, linear, make_batch, mlp, mlp_weights,
+                    normal, real_fields, table_weights, write_case, write_model)
 
 
 def net_weights(seed, prefix=""):
@@ -32,5 +34,21 @@ def forward(p, x, train, prefix="", item=None):
     return logit[:, None] + apply(own, "mlp.out", mlp(own, torch.cat(fields, 1), train))
 
 
-if __name__ == "__main__":
+def mean_item_loss(p, x, train):
+    """Every item has the mean of all items' embeddings, a constant: the item table has no gradient and stays."""
+    mean = p["embedding.item_id"].detach().mean(0).expand(len(x["ids.item_id"]), -1)
+    logits = forward(p, x, train, item=mean)
+    return {"logits": logits, "loss": F.binary_cross_entropy_with_logits(logits[:, 0], x["label.click"])}
+
+
+def main():
     write_model("deepfm", net_weights, forward)
+    # In training mode a constant input has no gradient before batch norm but rounding, which Adam makes steps of.
+    weights = net_weights(7)
+    trainable = [k for k in weights if not k.endswith(BUFFERS)]
+    write_case("dropoutnet", "--mean-item --steps 3", config(), weights, make_batch(8), mean_item_loss, trainable,
+               False, 3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,8 @@
 //! CVAR as a generator, and its loss written out.
-use crate::generator_contract::{self as contract, apply, only_new_items_changed, trained_net, with_batch};
+use crate::{
+    common,
+    generator_contract::{self as contract, apply, only_new_items_changed, trained_net, with_batch},
+};
 use scenarec_baselines::{Cvar, CvarConfig, CvarDraws};
 use scenarec_data::Schema;
 use scenarec_train::{
@@ -9,13 +12,8 @@ use scenarec_train::{
 };
 use tch::{Kind, Tensor};
 
-/// The method's section of configs/methods/cvar.yaml.
 fn config() -> CvarConfig {
-    let text = include_str!("../../../configs/methods/cvar.yaml");
-    let file: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
-    let mut config = file["config"].clone();
-    config["name"] = file["method"].clone();
-    serde_yaml::from_value(config).unwrap()
+    common::config(include_str!("../../../configs/methods/cvar.yaml"))
 }
 
 fn cvar(schema: &Schema, dim: usize, build: Build) -> Cvar {

@@ -1,6 +1,8 @@
 //! The methods of all crates, by name.
 use anyhow::{Result, bail};
-use scenarec_baselines::CvarConfig;
+use scenarec_baselines::{
+    CvarConfig, DropoutNetConfig, MetaE, MetaEConfig, Mwuf, MwufConfig, Velf, VelfConfig,
+};
 use scenarec_data::Schema;
 use scenarec_diffusion::CsdmConfig;
 use scenarec_train::{Build, ColdItemMethod, cold::Plain};
@@ -33,6 +35,42 @@ pub const METHODS: &[MethodEntry] = &[
         pretrains: false,
         resolve: |value| resolve(value, |_: &PlainConfig| Ok(())),
         build: |_, _, _, _| Ok(Box::new(Plain)),
+    },
+    MethodEntry {
+        name: "dropoutnet",
+        crates: &["baselines"],
+        pretrains: true,
+        resolve: |value| resolve(value, DropoutNetConfig::check),
+        build: |_, value, _, build| {
+            Ok(Box::new(serde_yaml::from_value::<DropoutNetConfig>(value)?.method(build.seed)?))
+        },
+    },
+    MethodEntry {
+        name: "meta-e",
+        crates: &["baselines"],
+        pretrains: false,
+        resolve: |value| resolve(value, MetaEConfig::check),
+        build: |schema, value, dim, build| {
+            Ok(Box::new(MetaE::new(&serde_yaml::from_value(value)?, schema, dim, build)?))
+        },
+    },
+    MethodEntry {
+        name: "mwuf",
+        crates: &["baselines"],
+        pretrains: false,
+        resolve: |value| resolve(value, MwufConfig::check),
+        build: |schema, value, dim, build| {
+            Ok(Box::new(Mwuf::new(&serde_yaml::from_value(value)?, schema, dim, build)?))
+        },
+    },
+    MethodEntry {
+        name: "velf",
+        crates: &["baselines"],
+        pretrains: true,
+        resolve: |value| resolve(value, VelfConfig::check),
+        build: |schema, value, dim, build| {
+            Ok(Box::new(Velf::new(&serde_yaml::from_value(value)?, schema, dim, build)?))
+        },
     },
     MethodEntry {
         name: "cvar",

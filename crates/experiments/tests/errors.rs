@@ -128,7 +128,7 @@ fn in_a_method() {
     assert!(error.starts_with(expected), "{error}");
     project.write(file, &shipped.replace("  stride: 10\n", "  stride: 101\n"));
     let expected =
-        "error: configs/methods/csdm.yaml:7:11: config.stride: method csdm: 101 is not between 1 and the 100";
+        "error: configs/methods/csdm.yaml:8:11: config.stride: method csdm: 101 is not between 1 and the 100";
     assert!(project.error(&PLAN).starts_with(expected), "{}", project.error(&PLAN));
     project.write(file, "method: cdsm\n");
     let expected =

@@ -50,11 +50,11 @@ fn parity_agrees_with_pytorch() {
     for entry in fs::read_dir(folder).unwrap() {
         let case = entry.unwrap().path();
         if case.join("args").is_file() {
-            assert!(compare(&case) >= 10, "{}: too few tensors were compared", case.display());
+            assert!(compare(&case) >= 7, "{}: too few tensors were compared", case.display());
             cases += 1;
         }
     }
-    assert!(cases >= 14, "only {cases} golden cases were found");
+    assert!(cases >= 21, "only {cases} golden cases were found");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 use crate::project::repository;
 use scenarec_data::Roots;
 use scenarec_experiments::{
-    id,
+    id, methods,
     recipes::RECIPES,
     spec::{Catalog, ResolvedCell, Selection, TableSpec, resolve},
 };
@@ -89,16 +89,23 @@ fn a_job_survives_its_file() {
 #[test]
 fn the_pretraining_is_shared_between_methods_and_not_between_seeds() {
     let spec = TableSpec::load(&catalog(), "csdm-table1").unwrap();
+    // Stages by seed, data and the method, where it pre-trains in a way of its own.
     let mut stages = BTreeMap::new();
     for cell in resolved(&spec, &Selection { seeds: Some(2), ..Selection::default() }) {
         for job in cell.jobs {
             let recipe = RECIPES.iter().find(|r| r.name == job.recipe).unwrap();
+            let entry = methods::of(&job.method).unwrap();
             let stage = &(recipe.stages)(&job).unwrap()[0];
-            stages.entry(job.seed).or_insert_with(BTreeSet::new).insert(id::of(stage).unwrap());
+            let key = (job.seed, job.dataset.fingerprint.clone(), entry.pretrains.then_some(entry.name));
+            stages.entry(key).or_insert_with(BTreeSet::new).insert(id::of(stage).unwrap());
         }
     }
     assert!(stages.values().all(|ids| ids.len() == 1), "{stages:?}");
-    assert_ne!(stages[&1], stages[&2]);
+    let distinct: BTreeSet<_> = stages.values().flatten().collect();
+    assert_eq!(distinct.len(), stages.len(), "{stages:?}");
+    for name in ["dropoutnet", "velf"] {
+        assert!(stages.keys().any(|(.., own)| *own == Some(name)), "{name}");
+    }
 }
 
 #[test]

@@ -15,7 +15,8 @@ use tch::{Device, Tensor};
 /// Builds the generator under test for a schema, a width and a seed.
 pub type Make<'a, G> = &'a dyn Fn(&Schema, usize, Build) -> G;
 
-const BUILD: Build = Build { seed: 4, device: Device::Cpu, backend: Backend::Deferred };
+/// How the contract builds.
+pub const BUILD: Build = Build { seed: 4, device: Device::Cpu, backend: Backend::Deferred };
 
 /// A net that has learned the old items, with tables that owe moves to their optimiser.
 pub fn trained_net(data: &Arc<Dataset>) -> Net {
@@ -112,7 +113,24 @@ pub struct Effect {
 pub fn apply(method: &mut dyn ColdItemMethod, phase: Option<&str>) -> Effect {
     let data = dataset(200, 1);
     let mut net = trained_net(&data);
-    let (base, new_items, new_ids) = cold_split(&data);
+    work(&data, &mut net, |net, items| match phase {
+        None => method.after_pretrain(net, items),
+        Some(phase) => method.after_phase(net, items, phase, &warm_rows(&data)),
+    })
+}
+
+/// 37 rows for a warm phase.
+pub fn warm_rows(data: &Arc<Dataset>) -> Feed {
+    Feed::new(data.clone(), cold_split(data).0.rows()[..37].to_vec())
+}
+
+/// What `f` does to a net, as a part of the cold-item protocol on `data`.
+pub fn work(
+    data: &Arc<Dataset>,
+    net: &mut Net,
+    f: impl FnOnce(&mut Net, &mut ColdItems<'_>) -> anyhow::Result<()>,
+) -> Effect {
+    let (base, new_items, new_ids) = cold_split(data);
     let active = net.weights.params.active().len();
     let before = net.weights.state();
     let folder = tempfile_folder();
@@ -130,13 +148,7 @@ pub fn apply(method: &mut dyn ColdItemMethod, phase: Option<&str>) -> Effect {
         recorder: &mut recorder,
         progress: &counter,
     };
-    match phase {
-        None => method.after_pretrain(&mut net, &mut items).unwrap(),
-        Some(phase) => {
-            let rows = Feed::new(data.clone(), base.rows()[..37].to_vec());
-            method.after_phase(&mut net, &mut items, phase, &rows).unwrap();
-        }
-    }
+    f(net, &mut items).unwrap();
     recorder.finish().unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();

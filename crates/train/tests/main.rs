@@ -8,6 +8,7 @@ mod fitting;
 mod freezing;
 mod generator_contract;
 mod generators;
+mod items;
 mod layers;
 mod optimizer_golden;
 mod optimizers;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use scenarec_data::{Dataset, Prepared, Splits};
 use scenarec_train::{
     Build, ColdItemMethod, ColdItems, Feed, Net, OptimSpec,
-    cold::{Plain, Training},
+    cold::{Plain, Training, one_row_per_item},
     config::check,
     metrics,
     net::{load_state, save_state},
@@ -18,7 +18,7 @@ use scenarec_train::{
 };
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 /// The splits with rows to learn from, in order.
 const WARM: [&str; 3] = ["warm_a", "warm_b", "warm_c"];
@@ -138,7 +138,7 @@ impl<'a> Task<'a> {
             Evaluation::Test => feed("test")?,
             Evaluation::Valid => warm.pop().context("there are warm splits")?.1,
         };
-        let (new_items, new_ids) = new_items(&data, &warm[0].1);
+        let (new_items, new_ids) = one_row_per_item(&warm[0].1);
         Ok(Self { job, base: feed("train_base")?, warm, evaluation, new_items, new_ids, data, build })
     }
 
@@ -224,19 +224,4 @@ impl<'a> Task<'a> {
         items.progress.advance(1);
         Ok(())
     }
-}
-
-/// A row for each item of `rows`, and the items: the last of an item's rows speaks for it, as in the released programs.
-pub(super) fn new_items(data: &Arc<Dataset>, rows: &Feed) -> (Feed, Vec<u32>) {
-    let ids = data.item_ids();
-    let rows = rows.rows();
-    let mut last: HashMap<u32, usize> = HashMap::new();
-    for (i, row) in rows.iter().enumerate() {
-        last.insert(ids[*row as usize], i);
-    }
-    let mut order: Vec<usize> = last.into_values().collect();
-    order.sort_unstable();
-    let speakers: Vec<u32> = order.iter().map(|i| rows[*i]).collect();
-    let new_ids = speakers.iter().map(|row| ids[*row as usize]).collect();
-    (Feed::new(data.clone(), speakers), new_ids)
 }

@@ -10,7 +10,10 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use scenarec_data::Prepared;
 use scenarec_train::{
-    Backend, Build, ColdItems, Feed, Progress, cold::Training, config::check, metrics::statistics::mean,
+    Backend, Build, ColdItems, Feed, Progress,
+    cold::{Training, one_row_per_item},
+    config::check,
+    metrics::statistics::mean,
     open_device,
 };
 use serde::{Deserialize, Serialize};
@@ -66,8 +69,7 @@ fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     // From all over the part, in its order.
     let rows = (0..wanted).map(|i| rows[i * rows.len() / wanted]).collect();
     let base = Feed::new(data.clone(), rows);
-    let (new_items, new_ids) =
-        super::cold_item::new_items(&data, &Feed::new(data.clone(), part("warm_a")?.to_vec()));
+    let (new_items, new_ids) = one_row_per_item(&Feed::new(data.clone(), part("warm_a")?.to_vec()));
 
     let build = Build { seed: job.seed, device, backend: Backend::for_device(device) };
     let mut net = scenarec_backbones::build(&data.schema, &job.model, build)?;

@@ -7,9 +7,10 @@ use crate::{
     fit::{Epochs, Trained, fit},
     net::{Mode, Net, Weights, labels},
     optim::Optimizer,
-    rng,
+    rng::{self, Rng},
 };
 use anyhow::{Context, Result};
+use scenarec_data::Schema;
 use tch::Tensor;
 
 /// A batch as a generator's loss needs it. Nothing in it changes over the steps taken on the batch.
@@ -85,48 +86,76 @@ impl<G: Generator> Generated<G> {
         rows: &Feed,
         epochs: usize,
     ) -> Result<()> {
-        let item = item_slot(net, items)?;
         let epochs = Epochs { epochs, batch: items.training.batch, iters: self.schedule.iters };
         let mut rng = rng::stream(items.seed, &format!("shuffle.{stage}"));
-        // The released programs freeze the net's weights but leave batch norm and dropout in training mode.
-        let frozen = net.weights.freeze(&["*"], Mode::Train)?;
-        let mut optimizer = Optimizer::new(items.training.optim, self.generator.weights());
-        let device = net.weights.params.device();
-        let mut prepared: Option<(Embedded, Tensor)> = None;
-        let trained = fit(
-            stage,
-            &mut (&mut *net, &mut self.generator),
-            rows,
-            epochs,
-            &mut rng,
-            items.progress,
-            |(net, generator), batch, iteration| {
-                if iteration == 0 {
-                    prepared = Some((net.weights.tables.embed(batch), labels(batch, device)));
-                }
-                let (embedded, labels) = prepared.as_ref().context("a batch begins with iteration 0")?;
-                let batch = GeneratorBatch { batch, embedded, labels, item, net_train: frozen.train() };
-                let loss = generator.loss(net, &batch)?;
-                optimizer.step(&loss, generator.weights())?;
-                Ok(loss)
-            },
-            None,
-        )?;
-        record(items, stage, &trained)
+        let generator = &mut self.generator;
+        let mut optimizer = Optimizer::new(items.training.optim, generator.weights());
+        against_frozen(net, items, stage, rows, epochs, &mut rng, |net, batch| {
+            let loss = generator.loss(net, batch)?;
+            optimizer.step(&loss, generator.weights())?;
+            Ok(loss)
+        })
     }
 
     fn overwrite(&mut self, net: &mut Net, items: &ColdItems<'_>) -> Result<()> {
-        let _guard = tch::no_grad_guard();
-        let name = item_table(items)?;
-        let mut done = 0;
-        for batch in items.new_items.in_order(items.training.batch) {
-            let embedded = net.weights.tables.embed(&batch);
-            let vectors = self.generator.generate(&batch, &embedded)?;
-            net.weights.tables.set_rows(&name, &items.new_ids[done..done + batch.rows], &vectors)?;
-            done += batch.rows;
-        }
-        Ok(())
+        let generator = &mut self.generator;
+        overwrite(net, items, items.new_items, items.new_ids, |batch, x| generator.generate(batch, x))
     }
+}
+
+/// Trains something against the frozen net: for every batch of `rows`, shuffled by `rng`, `step` takes one optimiser step
+/// and returns its loss. The released programs freeze the net's weights but leave batch norm and dropout in training
+/// mode.
+pub fn against_frozen(
+    net: &mut Net,
+    items: &mut ColdItems<'_>,
+    stage: &str,
+    rows: &Feed,
+    epochs: Epochs,
+    rng: &mut Rng,
+    mut step: impl FnMut(&mut Net, &GeneratorBatch<'_>) -> Result<Tensor>,
+) -> Result<()> {
+    let item = item_slot(net, items.schema)? as i64;
+    let frozen = net.weights.freeze(&["*"], Mode::Train)?;
+    let device = net.weights.params.device();
+    let mut prepared: Option<(Embedded, Tensor)> = None;
+    let trained = fit(
+        stage,
+        net,
+        rows,
+        epochs,
+        rng,
+        items.progress,
+        |net, batch, iteration| {
+            if iteration == 0 {
+                prepared = Some((net.weights.tables.embed(batch), labels(batch, device)));
+            }
+            let (embedded, labels) = prepared.as_ref().context("a batch begins with iteration 0")?;
+            step(net, &GeneratorBatch { batch, embedded, labels, item, net_train: frozen.train() })
+        },
+        None,
+    )?;
+    record(items, stage, &trained)
+}
+
+/// Overwrites the net's rows of `ids` by what `generate` makes of `rows`, a row of the data for each: `[B, d]` of a batch.
+pub fn overwrite(
+    net: &mut Net,
+    items: &ColdItems<'_>,
+    rows: &Feed,
+    ids: &[u32],
+    mut generate: impl FnMut(&Batch, &Embedded) -> Result<Tensor>,
+) -> Result<()> {
+    let _guard = tch::no_grad_guard();
+    let name = item_table(items.schema)?;
+    let mut done = 0;
+    for batch in rows.in_order(items.training.batch) {
+        let embedded = net.weights.tables.embed(&batch);
+        let vectors = generate(&batch, &embedded)?;
+        net.weights.tables.set_rows(&name, &ids[done..done + batch.rows], &vectors)?;
+        done += batch.rows;
+    }
+    Ok(())
 }
 
 impl<G: Generator> ColdItemMethod for Generated<G> {
@@ -148,17 +177,17 @@ impl<G: Generator> ColdItemMethod for Generated<G> {
     }
 }
 
-/// Name of the net's table of item ids.
-pub fn item_table(items: &ColdItems<'_>) -> Result<String> {
-    let id = items.schema.item_id.as_deref().context("the data have no item id")?;
-    let table =
-        items.schema.field(id).and_then(|(_, f)| f.table.as_deref()).context("the item id has no table")?;
+/// Name of a net's table of item ids.
+pub fn item_table(schema: &Schema) -> Result<String> {
+    let id = schema.item_id.as_deref().context("the data have no item id")?;
+    let table = schema.field(id).and_then(|(_, f)| f.table.as_deref()).context("the item id has no table")?;
     Ok(format!("embedding.{table}"))
 }
 
-fn item_slot(net: &Net, items: &ColdItems<'_>) -> Result<i64> {
-    let id = items.schema.item_id.as_deref().context("the data have no item id")?;
-    Ok(net.weights.tables.slot(id).context("the net does not embed the item id")? as i64)
+/// Place of the item id in a net's [`Embedded::fields`], and in [`Batch::ids`], since nets embed every field.
+pub fn item_slot(net: &Net, schema: &Schema) -> Result<usize> {
+    let id = schema.item_id.as_deref().context("the data have no item id")?;
+    net.weights.tables.slot(id).context("the net does not embed the item id")
 }
 
 /// Records what a loop cost.

@@ -1,10 +1,14 @@
 //! What a method that warms cold items does at each point of the cold-item protocol.
 pub mod generator;
+mod items;
 mod side;
 mod supervised;
 
-pub use generator::{Generated, Generator, GeneratorBatch, Schedule};
-pub use side::{Side, SideChoice};
+pub use generator::{
+    Generated, Generator, GeneratorBatch, Schedule, against_frozen, item_slot, item_table, overwrite, record,
+};
+pub use items::{one_row_per_item, rows_by_item};
+pub use side::{Side, SideChoice, SideFields};
 pub use supervised::{Training, fine_tune_items, supervised, supervised_with};
 
 use crate::{

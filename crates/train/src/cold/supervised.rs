@@ -25,7 +25,9 @@ pub struct Training {
 
 /// Trains whatever of the net is not frozen on the click loss, the net in training mode.
 pub fn supervised(net: &mut Net, items: &mut ColdItems<'_>, stage: &str, rows: &Feed) -> Result<()> {
-    supervised_with(net, items, stage, rows, |net, batch| net.weights.tables.embed_with(batch, true, None))
+    supervised_with(net, items, stage, rows, |net, batch| {
+        Ok(net.weights.tables.embed_with(batch, true, None))
+    })
 }
 
 /// [`supervised`] with a look-up of the caller's own.
@@ -34,7 +36,7 @@ pub fn supervised_with(
     items: &mut ColdItems<'_>,
     stage: &str,
     rows: &Feed,
-    mut embed: impl FnMut(&mut Net, &Batch) -> Embedded,
+    mut embed: impl FnMut(&mut Net, &Batch) -> Result<Embedded>,
 ) -> Result<()> {
     let Training { epochs, batch, optim } = items.training;
     let mut optimizer = Optimizer::new(optim, &mut net.weights);
@@ -48,7 +50,7 @@ pub fn supervised_with(
         &mut rng,
         items.progress,
         |net, batch, _| {
-            let x = embed(net, batch);
+            let x = embed(net, batch)?;
             let loss = loss(&net.forward(&x, true), &labels(batch, device));
             optimizer.step(&loss, &mut net.weights)?;
             Ok(loss)
@@ -60,7 +62,7 @@ pub fn supervised_with(
 
 /// Only item ids learn; the rest stays, but in training mode, as in the released programs.
 pub fn fine_tune_items(net: &mut Net, items: &mut ColdItems<'_>, phase: &str, rows: &Feed) -> Result<()> {
-    let table = super::generator::item_table(items)?;
+    let table = super::generator::item_table(items.schema)?;
     let _frozen = net.weights.freeze_all_but(&[&table], Mode::Train)?;
     supervised(net, items, &format!("fine_tune.{phase}"), rows)
 }

@@ -58,6 +58,15 @@ impl FeatureEmbedding {
         Ok(out)
     }
 
+    /// The mean of all rows of the table called `name`, `[1, d]`, without gradients.
+    pub fn mean(&mut self, name: &str) -> Result<Tensor> {
+        let at = self.table(name)?;
+        Ok(match &mut self.tables[at].store {
+            Store::Deferred(t) => Tensor::from_slice(&t.mean()).unsqueeze(0),
+            Store::Dense(t) => t.detach().mean_dim([0i64].as_slice(), true, Kind::Float),
+        })
+    }
+
     /// Copies of all tables, brought up to date.
     pub fn state(&mut self) -> State {
         let dim = self.dim as i64;
