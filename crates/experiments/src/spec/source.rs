@@ -9,6 +9,11 @@ use std::{fmt, path::Path, sync::Arc};
 /// Keys from the top of a file downwards; list elements by number.
 pub type KeyPath = Vec<String>;
 
+/// A path of keys that are known.
+pub(super) fn keys(path: &[&str]) -> KeyPath {
+    path.iter().map(|s| s.to_string()).collect()
+}
+
 /// Where a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
