@@ -5,7 +5,7 @@ const TABLE: &str = "configs/tables/csdm-table1-100k.yaml";
 const PLAN: [&str; 3] = ["plan", "csdm-table1-100k", "--quick"];
 
 /// Line and column of `needle`, which occurs once.
-fn place(project: &Project, file: &str, needle: &str) -> String {
+pub fn place(project: &Project, file: &str, needle: &str) -> String {
     let text = project.read(file);
     assert_eq!(text.matches(needle).count(), 1, "{needle:?} in\n{text}");
     let before = &text[..text.find(needle).unwrap()];
@@ -128,7 +128,7 @@ fn in_a_method() {
     assert!(error.starts_with(expected), "{error}");
     project.write(file, &shipped.replace("  stride: 10\n", "  stride: 101\n"));
     let expected =
-        "error: configs/methods/csdm.yaml:7:11: config.stride: method csdm: 101 is not between 1 and the 100";
+        "error: configs/methods/csdm.yaml:8:11: config.stride: method csdm: 101 is not between 1 and the 100";
     assert!(project.error(&PLAN).starts_with(expected), "{}", project.error(&PLAN));
     project.write(file, "method: cdsm\n");
     let expected =

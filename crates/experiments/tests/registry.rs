@@ -8,7 +8,7 @@ use scenarec_experiments::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-fn catalog() -> Catalog {
+pub fn catalog() -> Catalog {
     Catalog::open(&repository().join("configs"))
 }
 

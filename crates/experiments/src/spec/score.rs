@@ -130,10 +130,10 @@ mod tests {
     #[test]
     fn a_run_without_the_metric_is_an_error_at_its_place() {
         let good = vec![measure("auc", "evaluate", "cold", 0.5)];
-        let other = vec![measure("acu", "evaluate", "cold", 0.5), measure("auc", "pretrain", "", 0.5)];
+        let other = vec![measure("aucc", "evaluate", "cold", 0.5), measure("auc", "pretrain", "", 0.5)];
         let e = best(Mode::Max).score(&[good, other]).unwrap_err().to_string();
-        let expected = "t.yaml:3:9: search.0.best.metric: unknown metric of the trials `auc`; did you mean `acu`? \
-                        (known: acu)";
+        let expected = "t.yaml:3:9: search.0.best.metric: unknown metric of the trials `auc`; did you mean `aucc`? \
+                        (known: aucc)";
         assert_eq!(e, expected);
     }
 
