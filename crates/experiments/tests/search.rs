@@ -148,6 +148,25 @@ fn a_quick_run_tries_the_first_and_the_last() {
     assert_eq!(texts, ["rho = 0.001, stride = 5", "rho = 1.0, stride = 10"]);
 }
 
+#[test]
+fn the_recipes_settings_are_searched_too() {
+    let project = project();
+    project.edit(
+        TABLE,
+        "- method: csdm\n    values: { rho: [0.25, 0.75] }",
+        "- run: { warm.optim.lr: [0.1, 0.2] }",
+    );
+    let plan = project.ok(&PLAN);
+    for method in ["none", "csdm"] {
+        let line = format!("deepfm {method} seed 1, tries run.warm.optim.lr = 0.2");
+        assert!(plan.contains(&line), "{line} is not in\n{plan}");
+    }
+    assert!(plan.ends_with("4 trials, then 2 runs whose settings they decide\n"), "{plan}");
+    // A change of the whole section overrules the searched key in it.
+    let plan = project.ok(&[&PLAN[..], &["--set", "run.warm.optim={ name: sgd, lr: 0.3 }"]].concat());
+    assert!(!plan.contains("tries"), "{plan}");
+}
+
 /// Replaces `from` by `to` in the table; the error is about `needle`.
 fn refused(from: &str, to: &str, needle: &str, message: &str) {
     let project = project();
@@ -197,6 +216,24 @@ fn mistakes_are_told_with_their_place() {
         "- method: csdm\n    where: { dataset: [a] }\n",
         "[a]",
         "search.0.where.dataset: unknown dataset `a`",
+    );
+    refused(
+        "- method: csdm\n",
+        "- method: csdm\n    where: { dataset: [] }\n",
+        "[] }",
+        "search.0.where.dataset: a list without names",
+    );
+    refused(
+        "- method: csdm\n",
+        "- method: csdm\n    where: { method: csdm }\n",
+        "method: csdm }",
+        "search.0.where.method: the search names its method above already",
+    );
+    refused(
+        "changes: { run: { evaluate: valid } }",
+        "changes: { search: true, run: { evaluate: valid } }",
+        "search: true",
+        "search.0.changes.search: a trial has no search of its own",
     );
     refused("seeds: 3", "seeds: 0", "0\n    best", "search.0.seeds: a trial needs at least one seed");
     refused("{ metric: auc, mode", "{ mode", "{ mode", "search.0.best: missing field `metric`");

@@ -1,11 +1,11 @@
 //! Names in configuration files, and messages for those that do not exist.
 use serde::{
     Deserialize, Deserializer,
-    de::{SeqAccess, Visitor, value::SeqAccessDeserializer},
+    de::{Error, SeqAccess, Visitor, value::SeqAccessDeserializer},
 };
 use std::fmt;
 
-/// As written: a name, or a list of names.
+/// As written: a name, or a list of at least one.
 #[derive(Clone, Debug)]
 pub(super) struct Names(pub Vec<String>);
 
@@ -21,7 +21,12 @@ impl<'de> Deserialize<'de> for Names {
                 Ok(Names(vec![name.to_string()]))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Names, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Names)
+                let names = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+                if names.is_empty() {
+                    Err(A::Error::custom("a list without names"))
+                } else {
+                    Ok(Names(names))
+                }
             }
         }
         d.deserialize_any(NameOrList)

@@ -84,6 +84,47 @@ pub struct Search {
     path: KeyPath,
 }
 
+/// Where a search stands.
+struct At<'a> {
+    source: &'a Arc<Source>,
+    path: KeyPath,
+}
+
+impl At<'_> {
+    fn path(&self, below: &[&str]) -> KeyPath {
+        self.path.iter().cloned().chain(below.iter().map(|k| k.to_string())).collect()
+    }
+
+    fn error(&self, below: &[&str], message: impl Into<String>) -> anyhow::Error {
+        self.source.error_at(&self.path(below), message)
+    }
+
+    fn error_at_key(&self, below: &[&str], message: impl Into<String>) -> anyhow::Error {
+        self.source.error_at_key(&self.path(below), message)
+    }
+
+    /// Entries of a dimension that match one of the globs, which stand at `below`; each must match one.
+    fn matching(
+        &self,
+        globs: &[String],
+        dimension: &str,
+        known: &[String],
+        below: &[&str],
+    ) -> Result<Vec<String>> {
+        let mut kept = Vec::new();
+        for text in globs {
+            let glob = Glob::new(text).map_err(|e| self.error(below, format!("not a glob: {e}")))?;
+            let (glob, before) = (glob.compile_matcher(), kept.len());
+            kept.extend(known.iter().filter(|e| glob.is_match(e)).cloned());
+            if kept.len() == before {
+                let message = unknown_name(dimension, text, known.iter().map(String::as_str));
+                return Err(self.error(below, message));
+            }
+        }
+        Ok(kept)
+    }
+}
+
 impl RawSearch {
     /// Checks the search number `i` against the grid: `(dimension, its entries)`.
     pub(super) fn check(
@@ -92,89 +133,69 @@ impl RawSearch {
         grid: &IndexMap<String, Vec<String>>,
         source: &Arc<Source>,
     ) -> Result<Search> {
-        let at = |keys: &[&str]| -> KeyPath {
-            ["search".to_string(), i.to_string()]
-                .into_iter()
-                .chain(keys.iter().map(|k| k.to_string()))
-                .collect()
-        };
-        let mut entries = IndexMap::new();
-        let mut keep = |dimension: &str, globs: &[String], path: KeyPath| -> Result<()> {
-            let error = |message: String| source.error_at(&path, message);
-            let known = grid.get(dimension).map_or(&[][..], Vec::as_slice);
-            let mut kept = Vec::new();
-            for text in globs {
-                let glob = Glob::new(text).map_err(|e| error(format!("not a glob: {e}")))?.compile_matcher();
-                let before = kept.len();
-                kept.extend(known.iter().filter(|e| glob.is_match(e)).cloned());
-                if kept.len() == before {
-                    return Err(error(unknown_name(dimension, text, known.iter().map(String::as_str))));
-                }
-            }
-            entries.insert(dimension.to_string(), kept);
-            Ok(())
-        };
-        for (dimension, names) in &self.filter {
-            if !grid.contains_key(dimension) {
-                let message = unknown_name("dimension", dimension, grid.keys().map(String::as_str));
-                return Err(source.error_at_key(&at(&["where", dimension]), message));
-            }
-            keep(dimension, &names.0, at(&["where", dimension]))?;
-        }
+        let at = At { source, path: vec!["search".into(), i.to_string()] };
         let component = match (self.model, self.method) {
             (Some(_), Some(_)) => {
                 let message = "values belong to a model or to a method: name the other one under `where`";
-                return Err(source.error_at_key(&at(&["model"]), message));
+                return Err(at.error_at_key(&["model"], message));
             }
             (Some(name), None) => Some(("model", name)),
             (None, Some(name)) => Some(("method", name)),
             (None, None) => None,
         };
-        if let Some((kind, _)) = component.as_ref().filter(|(kind, _)| self.filter.contains_key(*kind)) {
-            let message = format!("the search names its {kind} above already");
-            return Err(source.error_at_key(&at(&["where", kind]), message));
-        }
+        let mut entries = IndexMap::new();
         if let Some((kind, glob)) = &component {
-            keep(kind, std::slice::from_ref(glob), at(&[kind]))?;
+            let known = grid.get(*kind).map_or(&[][..], Vec::as_slice);
+            let kept = at.matching(std::slice::from_ref(glob), kind, known, &[kind])?;
+            entries.insert(kind.to_string(), kept);
         }
-        let mut axes = Vec::new();
-        if let Some((section, glob)) = component {
-            axes.extend(self.values.into_iter().map(|(key, values)| {
-                let path = at(&["values", &key]);
-                Axis { section, glob: glob.clone(), key, values, path }
-            }));
-        } else if !self.values.is_empty() {
+        for (dimension, names) in &self.filter {
+            let below = ["where", dimension];
+            let Some(known) = grid.get(dimension) else {
+                let message = unknown_name("dimension", dimension, grid.keys().map(String::as_str));
+                return Err(at.error_at_key(&below, message));
+            };
+            if entries.contains_key(dimension) {
+                let message = format!("the search names its {dimension} above already");
+                return Err(at.error_at_key(&below, message));
+            }
+            entries.insert(dimension.clone(), at.matching(&names.0, dimension, known, &below)?);
+        }
+
+        if component.is_none() && !self.values.is_empty() {
             let message = "whose values? (name a `method` or a `model`; the recipe's are under `run`)";
-            return Err(source.error_at_key(&at(&["values"]), message));
+            return Err(at.error_at_key(&["values"], message));
         }
-        axes.extend(self.run.into_iter().map(|(key, values)| {
-            let path = at(&["run", &key]);
+        let (section, glob) = component.unwrap_or(("run", String::new()));
+        let own = self.values.into_iter().map(|(key, values)| {
+            let path = at.path(&["values", &key]);
+            Axis { section, glob: glob.clone(), key, values, path }
+        });
+        let recipe = self.run.into_iter().map(|(key, values)| {
+            let path = at.path(&["run", &key]);
             Axis { section: "run", glob: String::new(), key, values, path }
-        }));
+        });
+        let axes: Vec<Axis> = own.chain(recipe).collect();
         if axes.is_empty() {
-            return Err(source.error_at(&at(&[]), "nothing to try: expected `values` or `run`"));
+            return Err(at.error(&[], "nothing to try: expected `values` or `run`"));
         }
         if let Some(axis) = axes.iter().find(|a| a.values.is_empty()) {
             return Err(source.error_at(&axis.path, "a list without values to try"));
         }
+
         if self.seeds == 0 {
-            return Err(source.error_at(&at(&["seeds"]), "a trial needs at least one seed"));
+            return Err(at.error(&["seeds"], "a trial needs at least one seed"));
         }
-        for (key, there, message) in [
-            (
-                "dataset",
-                !self.changes.dataset.is_empty(),
-                "on other splits, validation rows may be test rows",
-            ),
-            ("search", self.changes.search.is_some(), "a trial has no search of its own"),
-        ] {
-            if there {
-                return Err(source.error_at_key(&at(&["changes", key]), message));
-            }
+        if !self.changes.dataset.is_empty() {
+            let message = "on other splits, validation rows may be test rows";
+            return Err(at.error_at_key(&["changes", "dataset"], message));
         }
-        let best = self.best.check(source, &at(&["best"]))?;
+        if self.changes.search.is_some() {
+            return Err(at.error_at_key(&["changes", "search"], "a trial has no search of its own"));
+        }
+        let best = self.best.check(source, &at.path(&["best"]))?;
         let changes = Changes::from_file(self.changes, source, &["search", &i.to_string(), "changes"]);
-        Ok(Search { axes, entries, changes, seeds: self.seeds, best, source: source.clone(), path: at(&[]) })
+        Ok(Search { axes, entries, changes, seeds: self.seeds, best, source: source.clone(), path: at.path })
     }
 }
 
