@@ -31,6 +31,13 @@ pub struct Job {
     pub device: String,
 }
 
+impl Job {
+    /// The same with the seeds 1 to `n`.
+    pub fn for_seeds(&self, n: u64) -> Vec<Job> {
+        (1..=n).map(|seed| Job { seed, ..self.clone() }).collect()
+    }
+}
+
 /// The data a job works on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

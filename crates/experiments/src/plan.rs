@@ -3,7 +3,7 @@ use crate::{
     id,
     job::Job,
     recipes::RECIPES,
-    spec::{Combination, ResolvedCell},
+    spec::{CellSearch, Combination, ResolvedCell, Trial},
     store::Store,
 };
 use anyhow::{Context, Result};
@@ -21,6 +21,8 @@ pub struct Node {
     pub inputs: BTreeMap<String, String>,
     /// Whether it exists.
     pub finished: bool,
+    /// The values it tries, where it is a search's trial.
+    pub trial: Option<String>,
 }
 
 impl Node {
@@ -29,9 +31,10 @@ impl Node {
         self.job.stage.is_some()
     }
 
-    /// Dataset, model, method or stage, and seed.
+    /// Dataset, model, method or stage, seed, and the values it tries.
     pub fn what(&self) -> String {
-        what(&self.job)
+        let tries = self.trial.as_ref().map(|t| format!(", tries {t}"));
+        what(&self.job) + &tries.unwrap_or_default()
     }
 }
 
@@ -53,14 +56,32 @@ pub fn what(job: &Job) -> String {
 pub struct PlannedCell {
     /// Which.
     pub combination: Combination,
-    /// Seed and id of its runs.
+    /// Seeds it has or will have.
+    pub seeds: usize,
+    /// The search for some of its settings, where one applies.
+    pub search: Option<CellSearch>,
+    /// Seed and id of the runs of every trial of the search.
+    pub trials: Vec<Vec<(u64, String)>>,
+    /// Seed and id of its runs; none where trials have to decide first.
     pub runs: Vec<(u64, String)>,
+}
+
+impl PlannedCell {
+    /// Whether its runs wait for what trials decide.
+    pub fn undecided(&self) -> bool {
+        matches!(&self.search, Some(CellSearch::On(t)) if t.chosen.is_none())
+    }
+
+    /// Ids of its trials' runs and of its own.
+    pub fn all_runs(&self) -> impl Iterator<Item = &str> {
+        self.trials.iter().flatten().chain(&self.runs).map(|(_, id)| id.as_str())
+    }
 }
 
 /// The whole.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Stages and runs by id; stages come before the runs that need them.
+    /// Stages and runs by id; stages come before the runs that need them, trials before other runs.
     pub nodes: IndexMap<String, Node>,
     /// The table's combinations.
     pub cells: Vec<PlannedCell>,
@@ -69,52 +90,83 @@ pub struct Plan {
 impl Plan {
     /// Adds the stages and finds what exists.
     pub fn new(cells: Vec<ResolvedCell>, store: &Store) -> Result<Self> {
-        let mut nodes: IndexMap<String, Node> = IndexMap::new();
-        let mut planned = Vec::new();
-        for cell in cells {
-            let mut runs = Vec::new();
-            for job in cell.jobs {
-                let recipe = RECIPES.iter().find(|r| r.name == job.recipe).context("unknown recipe")?;
-                let mut inputs = BTreeMap::new();
-                for stage in (recipe.stages)(&job)? {
-                    let name = stage.stage.clone().context("a shared stage has no name")?;
-                    let stage_id = add(&mut nodes, stage, inputs.clone(), store)?;
-                    inputs.insert(name, stage_id);
-                }
-                let seed = job.seed;
-                runs.push((seed, add(&mut nodes, job, inputs, store)?));
-            }
-            planned.push(PlannedCell { combination: cell.combination, runs });
+        let mut nodes = Nodes { all: IndexMap::new(), store };
+        let mut trials = Vec::new();
+        for cell in &cells {
+            let tried = match &cell.search {
+                Some(CellSearch::On(search)) => &search.trials[..],
+                _ => &[],
+            };
+            let add = |trial: &Trial| nodes.add_runs(trial.jobs.clone(), Some(trial.tried.text()));
+            trials.push(tried.iter().map(add).collect::<Result<Vec<_>>>()?);
         }
-        Ok(Self { nodes, cells: planned })
+        let mut planned = Vec::new();
+        for (cell, trials) in cells.into_iter().zip(trials) {
+            let ResolvedCell { combination, seeds, search, jobs } = cell;
+            let runs = nodes.add_runs(jobs, None)?;
+            planned.push(PlannedCell { combination, seeds: seeds as usize, search, trials, runs });
+        }
+        Ok(Self { nodes: nodes.all, cells: planned })
+    }
+
+    /// Number of runs whose settings trials have yet to decide.
+    pub fn undecided(&self) -> usize {
+        self.cells.iter().filter(|c| c.undecided()).map(|c| c.seeds).sum()
     }
 
     /// What has to be done: runs that do not exist, and the stages that these need and that do not exist.
     pub fn missing(&self) -> Vec<&Node> {
+        self.missing_for(|_| true)
+    }
+
+    /// What has to be done for the trials.
+    pub fn missing_trials(&self) -> Vec<&Node> {
+        self.missing_for(|run| run.trial.is_some())
+    }
+
+    fn missing_for(&self, wanted: impl Fn(&Node) -> bool) -> Vec<&Node> {
         let mut needed = BTreeSet::new();
-        for run in self.nodes.values().rev() {
-            let wanted = !run.is_stage() || needed.contains(&run.id);
-            if wanted && !run.finished {
-                needed.insert(run.id.clone());
-                needed.extend(run.inputs.values().cloned());
+        for node in self.nodes.values().rev().filter(|n| !n.finished) {
+            if needed.contains(&node.id) || (!node.is_stage() && wanted(node)) {
+                needed.insert(node.id.clone());
+                needed.extend(node.inputs.values().cloned());
             }
         }
         self.nodes.values().filter(|n| !n.finished && needed.contains(&n.id)).collect()
     }
 }
 
-fn add(
-    nodes: &mut IndexMap<String, Node>,
-    job: Job,
-    inputs: BTreeMap<String, String>,
-    store: &Store,
-) -> Result<String> {
-    let id = id::of(&job)?;
-    if !nodes.contains_key(&id) {
-        let finished = store.find(&id, job.stage.is_some()).is_some();
-        nodes.insert(id.clone(), Node { id: id.clone(), job, inputs, finished });
+/// The plan's nodes while they are collected.
+struct Nodes<'a> {
+    all: IndexMap<String, Node>,
+    store: &'a Store,
+}
+
+impl Nodes<'_> {
+    /// Adds runs and the stages they need; returns the runs' seeds and ids.
+    fn add_runs(&mut self, jobs: Vec<Job>, trial: Option<String>) -> Result<Vec<(u64, String)>> {
+        let mut runs = Vec::new();
+        for job in jobs {
+            let recipe = RECIPES.iter().find(|r| r.name == job.recipe).context("unknown recipe")?;
+            let mut inputs = BTreeMap::new();
+            for stage in (recipe.stages)(&job)? {
+                let name = stage.stage.clone().context("a shared stage has no name")?;
+                let stage_id = self.add(stage, inputs.clone(), None)?;
+                inputs.insert(name, stage_id);
+            }
+            runs.push((job.seed, self.add(job, inputs, trial.clone())?));
+        }
+        Ok(runs)
     }
-    Ok(id)
+
+    fn add(&mut self, job: Job, inputs: BTreeMap<String, String>, trial: Option<String>) -> Result<String> {
+        let id = id::of(&job)?;
+        if !self.all.contains_key(&id) {
+            let finished = self.store.find(&id, job.stage.is_some()).is_some();
+            self.all.insert(id.clone(), Node { id: id.clone(), job, inputs, finished, trial });
+        }
+        Ok(id)
+    }
 }
 
 /// How long earlier jobs took, by what they do.

@@ -7,7 +7,7 @@
 //! runs/.tmp-<id>-xxxx  being written; removed at the next start where its process is dead
 //! runs/.locks/<id>.lock, runs/.logs/<id>.log, runs/.failed/<id>.json
 //! ```
-use crate::{id, job::Job};
+use crate::{id, job::Job, spec::Best};
 use anyhow::{Context, Result};
 use scenarec_train::Measure;
 use serde::{Deserialize, Serialize};
@@ -149,6 +149,16 @@ impl Store {
                     .with_context(|| format!("{}:{}: not a measure", path.display(), i + 1))
             })
             .collect()
+    }
+
+    /// What a search's trial is worth, once all its runs are finished.
+    pub fn score(&self, best: &Best, jobs: &[Job]) -> Result<Option<f64>> {
+        let mut runs = Vec::new();
+        for job in jobs {
+            let Some(folder) = self.find(&id::of(job)?, false) else { return Ok(None) };
+            runs.push(self.measures(&folder)?);
+        }
+        best.score(&runs).map(Some)
     }
 
     /// Everything finished, stages included where asked for. Folders of older programs whose job no longer reads are

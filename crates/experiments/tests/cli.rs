@@ -6,9 +6,10 @@ use std::process::Command;
 fn list() {
     let project = Project::new();
     let expected = "\
-csdm-table1       CSDM Table 1: AUC and RelaImpr in four phases, backbone DeepFM (0 of 70 runs)
-csdm-table1-100k  CSDM Table 1, the table on MovieLens-100K, N = 50, K = 5 (0 of 30 runs)
-csdm-table1-half  CSDM Table 1, the table on half of MovieLens-1M (users 1-2999), N = 200, K = 20 (0 of 30 runs)
+csdm-table1           CSDM Table 1: AUC and RelaImpr in four phases, backbone DeepFM (0 of 30 runs)
+csdm-table1-100k      CSDM Table 1, the table on MovieLens-100K, N = 50, K = 5 (0 of 30 runs)
+csdm-table1-half      CSDM Table 1, the table on half of MovieLens-1M (users 1-2999), N = 200, K = 20 (0 of 30 runs)
+csdm-table1-searched  CSDM Table 1 on MovieLens-1M, CSDM with rho and stride searched for (0 of 30 runs, 0 of 8 trials)
 ";
     assert_eq!(project.ok(&["list"]), expected);
 }

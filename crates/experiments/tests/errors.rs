@@ -5,7 +5,7 @@ const TABLE: &str = "configs/tables/csdm-table1-100k.yaml";
 const PLAN: [&str; 3] = ["plan", "csdm-table1-100k", "--quick"];
 
 /// Line and column of `needle`, which occurs once.
-fn place(project: &Project, file: &str, needle: &str) -> String {
+pub fn place(project: &Project, file: &str, needle: &str) -> String {
     let text = project.read(file);
     assert_eq!(text.matches(needle).count(), 1, "{needle:?} in\n{text}");
     let before = &text[..text.find(needle).unwrap()];
@@ -195,6 +195,15 @@ fn in_the_reported_numbers() {
         ),
         "{error}"
     );
+    project.write(numbers, &before);
+    let searched = "configs/tables/csdm-table1-searched.yaml";
+    project.edit(searched, "[Base, CVAR, CSDM]", "[Base, CVAR, CDSM]");
+    let error = project.error(&["plan", "csdm-table1-searched", "--quick"]);
+    let expected = format!(
+        "error: {}reported.only.method: unknown method of {numbers} `CDSM`; did you mean `CSDM`?",
+        place(&project, searched, "[Base, CVAR, CDSM]")
+    );
+    assert!(error.starts_with(&expected), "{error}");
     project.write(numbers, &before.replace("phase,auc", "phase,AUC"));
     let error = project.error(&plan);
     let expected = format!(

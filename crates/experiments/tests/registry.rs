@@ -4,11 +4,11 @@ use scenarec_data::Roots;
 use scenarec_experiments::{
     id, methods,
     recipes::RECIPES,
-    spec::{Catalog, ResolvedCell, Selection, TableSpec, resolve},
+    spec::{Catalog, CellSearch, ResolvedCell, Score, Selection, TableSpec, resolve},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-fn catalog() -> Catalog {
+pub fn catalog() -> Catalog {
     Catalog::open(&repository().join("configs"))
 }
 
@@ -18,12 +18,18 @@ fn tables() -> Vec<TableSpec> {
     names.iter().map(|n| TableSpec::load(&catalog(), n).unwrap_or_else(|e| panic!("{e:#}"))).collect()
 }
 
-/// Resolved on simulated data, which needs no files.
+/// Resolved on simulated data, which needs no files; no trial has been run.
 pub fn resolved(spec: &TableSpec, selection: &Selection) -> Vec<ResolvedCell> {
+    resolved_after(spec, selection, &|_, _| Ok(None))
+}
+
+/// The same, where trials have been run.
+pub fn resolved_after(spec: &TableSpec, selection: &Selection, score: &Score) -> Vec<ResolvedCell> {
     let nowhere = repository().join("no-such-folder");
     let roots = Roots { raw: nowhere.clone(), cache: nowhere };
     let fingerprint = |config: &_, quick: &_| Ok(scenarec_data::identify(config, &roots, quick)?.fingerprint);
-    resolve(spec, &catalog(), selection, &fingerprint).unwrap_or_else(|e| panic!("{}: {e:#}", spec.name))
+    let cells = resolve(spec, &catalog(), selection, &fingerprint, score);
+    cells.unwrap_or_else(|e| panic!("{}: {e:#}", spec.name))
 }
 
 #[test]
@@ -36,9 +42,13 @@ fn every_table_resolves_in_every_mode() {
                 let seeds = if quick { spec.quick.seeds } else { spec.seeds };
                 let mut ids = BTreeMap::new();
                 for cell in &cells {
-                    let expected = if cell.combination.not_yet.is_some() { 0 } else { seeds as usize };
-                    assert_eq!(cell.jobs.len(), expected);
-                    for job in &cell.jobs {
+                    let trials = match &cell.search {
+                        Some(CellSearch::On(search)) => &search.trials[..],
+                        _ => &[],
+                    };
+                    let none = cell.combination.not_yet.is_some() || !trials.is_empty();
+                    assert_eq!(cell.jobs.len(), if none { 0 } else { seeds as usize });
+                    for job in cell.jobs.iter().chain(trials.iter().flat_map(|t| &t.jobs)) {
                         // Cells that ask the same share their runs, and only those.
                         let first = ids.entry(id::of(job).unwrap()).or_insert_with(|| job.clone());
                         assert_eq!(first, job, "{}: two different runs have one id", spec.name);

@@ -1,7 +1,9 @@
 //! The command line that `scenarec` and the papers' own binaries share.
 mod data;
 mod gc;
+mod plan;
 mod select;
+mod show;
 mod tables;
 
 use crate::{engine, parity, roots::Roots};
@@ -41,7 +43,7 @@ enum Command {
     /// A table's runs with every setting resolved.
     Show(select::TableArgs),
     /// A table's runs and shared stages: which exist, and how long the rest takes.
-    Plan(tables::PlanArgs),
+    Plan(plan::PlanArgs),
     /// Run what is missing of a table, and show it.
     Run(tables::RunArgs),
     /// Show a table from the runs that exist.
@@ -106,8 +108,8 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
     let roots = |f: &Folders| Roots::find(root, f.raw.as_deref(), f.runs.as_deref());
     match cli.command {
         Command::List { folders } => tables::list(&roots(&folders)?, paper)?,
-        Command::Show(args) => tables::show(&roots(&args.folders)?, paper, &args)?,
-        Command::Plan(args) => tables::plan(&roots(&args.table.folders)?, paper, &args)?,
+        Command::Show(args) => show::show(&roots(&args.folders)?, paper, &args)?,
+        Command::Plan(args) => plan::plan(&roots(&args.table.folders)?, paper, &args)?,
         Command::Run(args) => return tables::run(&roots(&args.table.folders)?, paper, &args),
         Command::Report(args) => tables::report(&roots(&args.table.folders)?, paper, &args)?,
         Command::Data(command) => data::execute(root, &command)?,

@@ -1,9 +1,8 @@
-//! `list`, `show`, `plan`, `run` and `report`.
+//! `list`, `run` and `report`.
 use super::{print, select::TableArgs};
 use crate::{
     engine::{self, Options},
-    id,
-    plan::{History, Node, Plan},
+    plan::{Node, Plan},
     report::{Format, Report},
     roots::Roots,
     spec::{Catalog, Selection, TableSpec, resolve},
@@ -17,17 +16,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-
-/// `plan TABLE`
-#[derive(Debug, Args)]
-pub(super) struct PlanArgs {
-    #[command(flatten)]
-    pub table: TableArgs,
-    /// Write what is to do as files into this folder and print the commands that do it, for another scheduler; those
-    /// of stages come first and must have ended before the others start.
-    #[arg(long, value_name = "DIR")]
-    pub orders: Option<PathBuf>,
-}
 
 /// `run TABLE`
 #[derive(Debug, Args)]
@@ -60,15 +48,15 @@ pub(super) struct ReportArgs {
 }
 
 /// A table with what is selected of it, its plan and its store.
-struct Session {
+pub(super) struct Session {
     catalog: Catalog,
-    spec: TableSpec,
+    pub spec: TableSpec,
     selection: Selection,
-    store: Store,
+    pub store: Store,
 }
 
 impl Session {
-    fn open(roots: &Roots, paper: Option<&str>, args: &TableArgs) -> Result<Self> {
+    pub fn open(roots: &Roots, paper: Option<&str>, args: &TableArgs) -> Result<Self> {
         let catalog = Catalog::open(&roots.configs());
         let name = full_name(&catalog, paper, &args.table);
         let spec = TableSpec::load(&catalog, &name)?;
@@ -77,9 +65,9 @@ impl Session {
     }
 
     /// The plan, and what a reader must know about every dataset.
-    fn plan(&self, roots: &Roots) -> Result<(Plan, BTreeMap<String, String>)> {
+    pub fn plan(&self, roots: &Roots) -> Result<(Plan, BTreeMap<String, String>)> {
         let notes = std::cell::RefCell::new(BTreeMap::new());
-        let cells = resolve(&self.spec, &self.catalog, &self.selection, &|config, quick| {
+        let fingerprint = |config: &_, quick: &_| {
             let data = scenarec_data::identify(config, &roots.data, quick)?;
             let provenance = format!("{:?}", data.provenance).to_lowercase();
             let note = if data.note.is_empty() || data.note.starts_with(&provenance) {
@@ -89,7 +77,9 @@ impl Session {
             };
             notes.borrow_mut().insert(config.dataset.clone(), note);
             Ok(data.fingerprint)
-        })?;
+        };
+        let score = |best: &_, jobs: &[_]| self.store.score(best, jobs);
+        let cells = resolve(&self.spec, &self.catalog, &self.selection, &fingerprint, &score)?;
         Ok((Plan::new(cells, &self.store)?, notes.into_inner()))
     }
 }
@@ -117,10 +107,7 @@ pub(super) fn list(roots: &Roots, paper: Option<&str>) -> Result<()> {
         let session = Session { catalog, spec, selection: Selection::default(), store };
         // A dataset that cannot be read is no reason not to list the table.
         let runs = match session.plan(roots) {
-            Ok((plan, _)) => {
-                let runs: Vec<_> = plan.nodes.values().filter(|n| !n.is_stage()).collect();
-                format!("{} of {} runs", runs.iter().filter(|r| r.finished).count(), runs.len())
-            }
+            Ok((plan, _)) => coverage(&plan),
             Err(_) => "cannot be planned: see `plan`".into(),
         };
         lines.push((name, title, runs));
@@ -131,91 +118,22 @@ pub(super) fn list(roots: &Roots, paper: Option<&str>) -> Result<()> {
     print(&lines.concat())
 }
 
-/// Every combination's settings, resolved.
-pub(super) fn show(roots: &Roots, paper: Option<&str>, args: &TableArgs) -> Result<()> {
-    let session = Session::open(roots, paper, args)?;
-    let (plan, notes) = session.plan(roots)?;
-    let mut out = format!("# {}: {}\n", session.spec.name, session.spec.title);
-    for (dataset, note) in notes {
-        out += &format!("# {dataset}: {note}\n");
+/// "3 of 30 runs, 8 of 8 trials"
+fn coverage(plan: &Plan) -> String {
+    let runs = plan.nodes.values().filter(|n| !n.is_stage());
+    let (trials, runs): (Vec<&Node>, Vec<&Node>) = runs.partition(|n| n.trial.is_some());
+    let finished = |of: &[&Node]| of.iter().filter(|n| n.finished).count();
+    let mut text = format!("{} of {} runs", finished(&runs), runs.len() + plan.undecided());
+    if !trials.is_empty() {
+        text += &format!(", {} of {} trials", finished(&trials), trials.len());
     }
-    for cell in &plan.cells {
-        out += "---\n";
-        let coordinates: Vec<_> =
-            cell.combination.coordinates.iter().map(|(d, v)| format!("{d} {v}")).collect();
-        out += &format!("# {}\n", coordinates.join(", "));
-        if let Some(reason) = &cell.combination.not_yet {
-            out += &format!("not_yet: {reason:?}\n");
-            continue;
-        }
-        let Some((_, first)) = cell.runs.first() else { continue };
-        let node = &plan.nodes[first];
-        let mut shown = serde_yaml::Mapping::new();
-        let runs: BTreeMap<u64, &String> = cell.runs.iter().map(|(seed, id)| (*seed, id)).collect();
-        shown.insert("runs".into(), serde_yaml::to_value(runs)?);
-        shown.insert("needs".into(), serde_yaml::to_value(&node.inputs)?);
-        shown.insert("job".into(), serde_yaml::to_value(id::job_json(&node.job)?)?);
-        out += &serde_yaml::to_string(&shown)?;
-    }
-    print(&out)
-}
-
-/// Runs and stages, which exist, and how long the rest takes.
-pub(super) fn plan(roots: &Roots, paper: Option<&str>, args: &PlanArgs) -> Result<()> {
-    let session = Session::open(roots, paper, &args.table)?;
-    let (plan, _) = session.plan(roots)?;
-    let history = History::read(&session.store)?;
-    let missing = plan.missing();
-    if let Some(folder) = &args.orders {
-        return orders(roots, &missing, folder);
-    }
-    let mut out = String::new();
-    for node in plan.nodes.values() {
-        let state = if node.finished {
-            "exists".into()
-        } else if !missing.iter().any(|m| m.id == node.id) {
-            "not needed".into()
-        } else {
-            history.expected(&node.job).map_or_else(|| "time unknown".into(), |s| format!("{s:.0} s"))
-        };
-        out += &format!("{}  {:14} {}\n", node.id, state, node.what());
-    }
-    let (seconds, unknown) = history.total(&missing, default_jobs(&session));
-    out += &format!(
-        "{} of {} exist; {} to do, about {}{}\n",
-        plan.nodes.values().filter(|n| n.finished).count(),
-        plan.nodes.len(),
-        missing.len(),
-        engine::clock(seconds),
-        if unknown > 0 { format!(" and {unknown} of unknown time") } else { String::new() }
-    );
-    print(&out)
-}
-
-/// Writes an order per missing job and prints the commands, stages first.
-fn orders(roots: &Roots, missing: &[&Node], folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut out = String::new();
-    let (stages, runs): (Vec<&Node>, Vec<&Node>) = missing.iter().partition(|n| n.is_stage());
-    for node in stages.into_iter().chain(runs) {
-        let file = folder.join(format!("{}.json", node.id));
-        write(&file, &serde_json::to_string_pretty(&engine::Order::of(node))?)?;
-        let threads = node.job.threads;
-        out += &format!(
-            "OMP_NUM_THREADS={threads} scenarec --root {} worker {} --raw {} --runs {}\n",
-            roots.project.display(),
-            file.display(),
-            roots.data.raw.display(),
-            roots.runs.display()
-        );
-    }
-    print(&out)
+    text
 }
 
 /// Executes what is missing, writes the report's files and prints it.
 pub(super) fn run(roots: &Roots, paper: Option<&str>, args: &RunArgs) -> Result<ExitCode> {
     let session = Session::open(roots, paper, &args.table)?;
-    let (plan, notes) = session.plan(roots)?;
+    let (mut plan, mut notes) = session.plan(roots)?;
     let jobs = match args.jobs {
         Some(jobs) if session.spec.recipe.alone && jobs > 1 => {
             bail!("--jobs {jobs}: {name} measures time, so its runs stand alone", name = session.spec.name)
@@ -223,7 +141,14 @@ pub(super) fn run(roots: &Roots, paper: Option<&str>, args: &RunArgs) -> Result<
         Some(jobs) => usize::from(jobs),
         None => default_jobs(&session),
     };
-    let outcome = engine::execute(&plan, &session.store, roots, &Options { jobs })?;
+    let execute =
+        |plan: &Plan, failed| engine::execute(plan, &session.store, roots, &Options { jobs }, failed);
+    let mut outcome = execute(&plan, BTreeMap::new())?;
+    if plan.undecided() > 0 && !outcome.interrupted {
+        // Now the trials tell what else there is to run.
+        (plan, notes) = session.plan(roots)?;
+        outcome = execute(&plan, outcome.failures)?;
+    }
     if outcome.interrupted {
         eprintln!("stopped; the same command goes on where this one was");
         return Ok(ExitCode::from(130));
@@ -239,7 +164,7 @@ pub(super) fn run(roots: &Roots, paper: Option<&str>, args: &RunArgs) -> Result<
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("\n{} failed:", outcome.failures.len());
-    for failure in &outcome.failures {
+    for failure in outcome.failures.values() {
         eprint!("{}", explain(failure));
     }
     Ok(ExitCode::FAILURE)
@@ -277,7 +202,7 @@ pub(super) fn report(roots: &Roots, paper: Option<&str>, args: &ReportArgs) -> R
 }
 
 /// Writes a file completely or not at all.
-fn write(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let what = || format!("cannot write {}", path.display());
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let tmp = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
@@ -290,7 +215,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// As many runs at once as there are cores for their threads; one on a GPU, and where time is what they measure.
-fn default_jobs(session: &Session) -> usize {
+pub(super) fn default_jobs(session: &Session) -> usize {
     if session.selection.device == "cuda" || session.spec.recipe.alone {
         return 1;
     }

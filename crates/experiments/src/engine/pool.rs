@@ -25,8 +25,8 @@ pub struct Options {
 /// How it went.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Jobs that failed, or could not start since a stage of theirs failed.
-    pub failures: Vec<Failure>,
+    /// Id and error of jobs that failed, or could not start since a stage of theirs failed.
+    pub failures: BTreeMap<String, Failure>,
     /// Jobs that were executed.
     pub executed: usize,
     /// Whether the user stopped it.
@@ -44,18 +44,27 @@ struct State<'a> {
     broken: Option<anyhow::Error>,
 }
 
-/// Executes everything the plan lacks. A job that fails costs that job, and those that need it.
-pub fn execute(plan: &Plan, store: &Store, roots: &Roots, options: &Options) -> Result<Outcome> {
+/// Executes everything the plan lacks. A job that fails costs that job, and those that need it; jobs that `failed` a
+/// moment ago are not tried again.
+pub fn execute(
+    plan: &Plan,
+    store: &Store,
+    roots: &Roots,
+    options: &Options,
+    failed: BTreeMap<String, Failure>,
+) -> Result<Outcome> {
     store.remove_dead_folders()?;
-    let missing = plan.missing();
+    let mut missing = plan.missing();
+    missing.retain(|n| !failed.contains_key(&n.id));
     if missing.is_empty() {
-        return Ok(Outcome::default());
+        return Ok(Outcome { failures: failed, ..Outcome::default() });
     }
     interrupt::listen();
     let display = Display::new(&missing, History::read(store)?, options.jobs);
     let mut state = State {
         unfinished: missing.iter().map(|n| n.id.clone()).collect(),
         waiting: missing,
+        failed,
         ..State::default()
     };
     prepare_data(&mut state, roots, &display);
@@ -74,7 +83,7 @@ pub fn execute(plan: &Plan, store: &Store, roots: &Roots, options: &Options) -> 
         return Err(e);
     }
     let mut outcome = state.outcome;
-    outcome.failures = state.failed.into_values().collect();
+    outcome.failures = state.failed;
     outcome.interrupted = interrupt::interrupted();
     Ok(outcome)
 }

@@ -29,8 +29,15 @@ const NET: &str = "net.safetensors";
 /// File of what pre-training left in the method, where it left anything.
 const METHOD: &str = "method.safetensors";
 
-pub(super) const RECIPE: Recipe =
-    Recipe { name: "cold_item", components: &["model", "method"], alone: false, resolve, stages, execute };
+pub(super) const RECIPE: Recipe = Recipe {
+    name: "cold_item",
+    components: &["model", "method"],
+    alone: false,
+    resolve,
+    evaluates_on_test,
+    stages,
+    execute,
+};
 
 /// On which rows the phases are evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +80,11 @@ fn resolve(value: Value) -> Result<Value> {
         check(lr > 0.0 && lr.is_finite(), &format!("{name}.optim.lr"), || format!("{lr} is not above 0"))?;
     }
     Ok(serde_yaml::to_value(settings)?)
+}
+
+fn evaluates_on_test(job: &Job) -> Result<bool> {
+    let settings: Settings = serde_yaml::from_value(job.settings.clone())?;
+    Ok(settings.evaluate == Evaluation::Test)
 }
 
 fn stages(job: &Job) -> Result<Vec<Job>> {

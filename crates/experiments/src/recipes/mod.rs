@@ -14,6 +14,8 @@ pub struct Recipe {
     /// Checks the recipe's own sections of a table's `run:` (all keys but `recipe`, `model`, `method`) and returns
     /// them with every default filled in.
     pub resolve: fn(Value) -> Result<Value>,
+    /// Whether a run's numbers come from test rows, by which nothing may be chosen.
+    pub evaluates_on_test: fn(&Job) -> Result<bool>,
     /// The shared stages a run needs, in order; their ids are computed like a run's.
     pub stages: fn(&Job) -> Result<Vec<Job>>,
     /// Executes a stage (`job.stage` is set) or a run.

@@ -10,6 +10,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     components: &[],
     alone: false,
     resolve: |value| Ok(serde_yaml::to_value(serde_yaml::from_value::<Settings>(value)?)?),
+    evaluates_on_test: |_| Ok(true),
     stages: |_| Ok(vec![]),
     execute,
 };

@@ -29,6 +29,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     components: &["model", "method"],
     alone: true,
     resolve,
+    evaluates_on_test: |_| Ok(false),
     stages: |_| Ok(vec![]),
     execute,
 };

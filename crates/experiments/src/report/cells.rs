@@ -2,7 +2,7 @@
 use crate::{
     id,
     plan::{Plan, PlannedCell},
-    spec::{RECORDED, TableSpec},
+    spec::{RECORDED, TableSpec, recorded_value},
     store::{Failure, Store},
 };
 use anyhow::{Result, bail};
@@ -134,12 +134,12 @@ fn older_runs(plan: &Plan, store: &Store) -> Result<BTreeMap<String, std::path::
 }
 
 fn status(planned: &PlannedCell, have: usize, plan: &Plan, store: &Store) -> Status {
-    let want = planned.runs.len();
+    let want = planned.seeds;
     if let Some(reason) = &planned.combination.not_yet {
         Status::NotYet(reason.clone())
     } else if have == want {
         Status::Done
-    } else if let Some(f) = planned.runs.iter().find_map(|(_, id)| failure(plan, id, store)) {
+    } else if let Some(f) = planned.all_runs().find_map(|id| failure(plan, id, store)) {
         Status::Failed(f.message)
     } else if have > 0 {
         Status::Part { have, want }
@@ -198,14 +198,8 @@ fn fill(cell: &mut Cell, spec: &TableSpec, runs: &BTreeMap<u64, Vec<Measure>>) -
 /// Whether a measure belongs to the cell: in each recorded dimension it has the cell's value or the layout's.
 fn fits(measure: &Measure, cell: &Cell, spec: &TableSpec) -> bool {
     RECORDED.iter().all(|dimension| {
-        let has = match *dimension {
-            "phase" => &measure.phase,
-            "scenario" => &measure.scenario,
-            "task" => &measure.task,
-            _ => &measure.stage,
-        };
         let wanted = cell.coordinates.get(*dimension).or_else(|| spec.layout.filter.get(*dimension));
-        wanted.is_none_or(|w| w == has)
+        wanted.is_none_or(|w| w == recorded_value(measure, dimension))
     })
 }
 

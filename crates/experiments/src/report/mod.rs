@@ -3,6 +3,7 @@ mod cells;
 mod compare;
 mod csv;
 mod markdown;
+mod searches;
 mod text;
 mod view;
 
@@ -31,6 +32,8 @@ pub struct Report<'a> {
     pub verdict: Verdict,
     /// Seconds and largest memory of all its runs and stages.
     pub totals: Totals,
+    /// Lines about the settings that were searched for.
+    searches: Vec<String>,
     /// What a reader must know about the data: dataset -> note.
     pub notes: BTreeMap<String, String>,
 }
@@ -70,7 +73,8 @@ impl<'a> Report<'a> {
         let cells = collect(spec, plan, store, stale)?;
         let significance = significance(spec, &cells);
         let verdict = verdict(spec, &cells);
-        Ok(Self { spec, selection, significance, verdict, totals: Totals::new(plan, store)?, cells, notes })
+        let (totals, searches) = (Totals::new(plan, store)?, searches::lines(spec, plan));
+        Ok(Self { spec, selection, significance, verdict, totals, searches, cells, notes })
     }
 
     /// The report in a format.
@@ -114,6 +118,7 @@ impl<'a> Report<'a> {
         let mut lines: Vec<String> = self.significance.iter().map(|s| s.line(self.spec)).collect();
         lines.extend(self.verdict.lines());
         lines.extend(cells::coverage(&self.cells));
+        lines.extend(self.searches.iter().cloned());
         let t = self.totals;
         if t.finished > 0 {
             lines.push(format!(

@@ -28,9 +28,9 @@ impl Layered {
         self.merge(layer, &place);
     }
 
-    /// Puts `layer`, given by a flag of the command line, over what is there.
-    pub fn merge_flag(&mut self, layer: &Mapping, flag: &str) {
-        self.merge(layer, &|_| (Place::Flag(flag.into()), Place::Flag(flag.into())));
+    /// Puts `layer`, whose keys stand at `key` all together and whose values at `value`, over what is there.
+    pub fn merge_whole(&mut self, layer: &Mapping, key: &Place, value: &Place) {
+        self.merge(layer, &|_| (key.clone(), value.clone()));
     }
 
     fn merge(&mut self, layer: &Mapping, place: &dyn Fn(&[String]) -> (Place, Place)) {
@@ -215,7 +215,8 @@ mod tests {
         let m = e(&["config: { rho: 1 }\n"]);
         assert!(m.starts_with("0.yaml:1:9: config: method csdm: missing field `optim`"), "{m}");
         let mut l = layered(&[good]);
-        l.merge_flag(&serde_yaml::from_str("rho: high").unwrap(), "--set method.csdm.rho=high");
+        let flag = Place::Flag("--set method.csdm.rho=high".into());
+        l.merge_whole(&serde_yaml::from_str("rho: high").unwrap(), &flag, &flag);
         let m = l.checked("method csdm", resolve).unwrap_err().to_string();
         assert!(m.starts_with("--set method.csdm.rho=high: method csdm: invalid type"), "{m}");
     }

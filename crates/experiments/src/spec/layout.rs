@@ -2,10 +2,21 @@
 use super::source::Source;
 use anyhow::Result;
 use indexmap::IndexMap;
+use scenarec_train::Measure;
 use serde::Deserialize;
 
 /// Dimensions that runs record with their measures; a run has cells for several of their values.
 pub const RECORDED: [&str; 4] = ["phase", "scenario", "task", "stage"];
+
+/// A measure's value of a recorded dimension.
+pub fn recorded_value<'a>(measure: &'a Measure, dimension: &str) -> &'a str {
+    match dimension {
+        "phase" => &measure.phase,
+        "scenario" => &measure.scenario,
+        "task" => &measure.task,
+        _ => &measure.stage,
+    }
+}
 
 /// As written.
 #[derive(Clone, Debug, Deserialize)]

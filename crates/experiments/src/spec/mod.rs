@@ -1,22 +1,30 @@
 //! YAML -> checked specs -> complete jobs. The format is described in `docs/config-format.md`.
 mod catalog;
 mod changes;
+mod dimension;
 mod entry;
 mod layered;
 mod layout;
 mod names;
 mod reported;
 mod resolve;
+mod score;
+mod search;
 mod source;
 mod table;
+mod trials;
 
 pub use catalog::{Catalog, ComponentFile};
 pub use changes::{Change, Changes};
+pub use dimension::Dimension;
 pub use entry::Entry;
 pub use layered::Layered;
-pub use layout::{Baseline, Layout, RECORDED};
+pub use layout::{Baseline, Layout, RECORDED, recorded_value};
 pub use names::unknown_name;
 pub use reported::{Reported, ReportedRow};
 pub use resolve::{Combination, Coordinates, ResolvedCell, Selection, resolve};
+pub use score::{Best, Mode};
+pub use search::{Search, Tried};
 pub use source::{ConfigError, KeyPath, Place, Source};
-pub use table::{Dimension, Quick, TableSpec};
+pub use table::{Quick, TableSpec};
+pub use trials::{CellSearch, Score, Trial, Trials};

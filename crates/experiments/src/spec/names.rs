@@ -1,4 +1,37 @@
-//! Messages for names that do not exist.
+//! Names in configuration files, and messages for those that do not exist.
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor, value::SeqAccessDeserializer},
+};
+use std::fmt;
+
+/// As written: a name, or a list of at least one.
+#[derive(Clone, Debug)]
+pub(super) struct Names(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct NameOrList;
+        impl<'de> Visitor<'de> for NameOrList {
+            type Value = Names;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a name, or a list of names")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Names, E> {
+                Ok(Names(vec![name.to_string()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Names, A::Error> {
+                let names = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+                if names.is_empty() {
+                    Err(A::Error::custom("a list without names"))
+                } else {
+                    Ok(Names(names))
+                }
+            }
+        }
+        d.deserialize_any(NameOrList)
+    }
+}
 
 /// The known name that looks most like `name`, if any does.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

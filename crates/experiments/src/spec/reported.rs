@@ -1,9 +1,15 @@
 //! The numbers a paper prints.
-use super::{catalog::Catalog, layout::Layout, names::unknown_name, source::Source, table::TableSpec};
+use super::{
+    catalog::Catalog,
+    layout::Layout,
+    names::{Names, unknown_name},
+    source::Source,
+    table::TableSpec,
+};
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// As written.
 #[derive(Debug, Deserialize)]
@@ -20,6 +26,8 @@ pub(super) struct RawReported {
     columns: IndexMap<String, String>,
     #[serde(default)]
     ignore: Vec<String>,
+    #[serde(default)]
+    only: IndexMap<String, Names>,
 }
 
 fn one() -> f64 {
@@ -122,6 +130,15 @@ impl RawReported {
             }
             rows.push(row);
         }
+        for (dimension, wanted) in &self.only {
+            let known: BTreeSet<&str> =
+                rows.iter().filter_map(|r| r.labels.get(dimension)).map(String::as_str).collect();
+            if let Some(name) = wanted.0.iter().find(|name| !known.contains(name.as_str())) {
+                let message = unknown_name(&format!("{dimension} of {shown}"), name, known);
+                return Err(source.error_at(&at(&["only", dimension]), message));
+            }
+        }
+        rows.retain(|r: &ReportedRow| self.only.iter().all(|(d, wanted)| wanted.0.contains(&r.labels[d])));
         Ok(Reported { file: shown, metric, rows })
     }
 }

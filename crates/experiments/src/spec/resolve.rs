@@ -2,9 +2,11 @@
 use super::{
     catalog::Catalog,
     changes::Changes,
+    dimension::Dimension,
     layered::Layered,
     names::unknown_name,
-    table::{Dimension, TableSpec},
+    table::TableSpec,
+    trials::{self, CellSearch, Score},
 };
 use crate::job::{DatasetJob, Job};
 use anyhow::{Context, Result};
@@ -48,6 +50,13 @@ impl Default for Selection {
     }
 }
 
+impl Selection {
+    /// Seeds of a table's runs.
+    fn seeds(&self, spec: &TableSpec) -> u64 {
+        self.seeds.unwrap_or(if self.quick { spec.quick.seeds } else { spec.seeds })
+    }
+}
+
 /// One entry of every dimension of the grid.
 #[derive(Clone, Debug)]
 pub struct Combination {
@@ -64,7 +73,11 @@ pub struct Combination {
 pub struct ResolvedCell {
     /// Which.
     pub combination: Combination,
-    /// Its runs in the order of seeds; none where it cannot be computed yet.
+    /// Seeds it has or will have.
+    pub seeds: u64,
+    /// The search for some of its settings, where one applies.
+    pub search: Option<CellSearch>,
+    /// Its runs in the order of seeds; none where it cannot be computed yet, nor where trials have to decide first.
     pub jobs: Vec<Job>,
 }
 
@@ -74,9 +87,10 @@ pub fn resolve(
     catalog: &Catalog,
     selection: &Selection,
     fingerprint: &dyn Fn(&DatasetConfig, &Override) -> Result<String>,
+    score: &Score,
 ) -> Result<Vec<ResolvedCell>> {
     check_selection(spec, catalog, selection)?;
-    let seeds = selection.seeds.unwrap_or(if selection.quick { spec.quick.seeds } else { spec.seeds });
+    let seeds = selection.seeds(spec);
     let known = RefCell::new(BTreeMap::new());
     let memoized = |config: &DatasetConfig, quick: &Override| -> Result<String> {
         let key = serde_json::to_string(&(config, quick))?;
@@ -87,25 +101,28 @@ pub fn resolve(
         known.borrow_mut().insert(key, f.clone());
         Ok(f)
     };
+    let resolver = Resolver { spec, catalog, selection, fingerprint: &memoized };
     let mut cells = Vec::new();
     for combination in combinations(&spec.dimensions) {
         let kept = |(d, names): &(String, Vec<String>)| names.contains(&combination.coordinates[d]);
         if !selection.only.iter().all(kept) {
             continue;
         }
-        let mut jobs = Vec::new();
+        let (mut search, mut jobs) = (None, Vec::new());
         if combination.not_yet.is_none() {
-            let first = job(spec, catalog, selection, &combination, &memoized)?;
-            jobs.extend((1..=seeds).map(|seed| Job { seed, ..first.clone() }));
+            search = trials::resolve(&resolver, &combination, score)?;
+            if let Some(values) = CellSearch::values(search.as_ref()) {
+                jobs = resolver.job(&combination, &values)?.for_seeds(seeds);
+            }
         }
-        cells.push(ResolvedCell { combination, jobs });
+        cells.push(ResolvedCell { combination, seeds, search, jobs });
     }
     anyhow::ensure!(!cells.is_empty(), "nothing of {} is selected", spec.name);
     Ok(cells)
 }
 
 /// The product of all dimensions, the first one changing slowest.
-fn combinations(dimensions: &[Dimension]) -> Vec<Combination> {
+pub(super) fn combinations(dimensions: &[Dimension]) -> Vec<Combination> {
     let none = Combination { coordinates: BTreeMap::new(), not_yet: None, set: Changes::default() };
     dimensions.iter().fold(vec![none], |before, d| {
         let extend = |b: &Combination| {
@@ -136,6 +153,7 @@ fn check_selection(spec: &TableSpec, catalog: &Catalog, selection: &Selection) -
         }
     }
     selection.set.check_names(|section| spec.names(section))?;
+    selection.set.check_search(&spec.searches)?;
     if let Some(0) = selection.seeds {
         anyhow::bail!("--seeds 0: a table needs at least one seed");
     }
@@ -161,56 +179,66 @@ fn check_selection(spec: &TableSpec, catalog: &Catalog, selection: &Selection) -
     Ok(())
 }
 
-/// The combination's run; its seed is still 0.
-fn job(
-    spec: &TableSpec,
-    catalog: &Catalog,
-    selection: &Selection,
-    combination: &Combination,
-    fingerprint: &dyn Fn(&DatasetConfig, &Override) -> Result<String>,
-) -> Result<Job> {
-    let mut changes = combination.set.clone();
-    if let Some(profile) = spec.profiles.get(&selection.profile) {
-        changes = changes.then(profile);
-    }
-    if selection.quick {
-        changes = changes.then(&spec.quick.changes);
-    }
-    changes = changes.then(&selection.set);
+/// What every job of a table is resolved from.
+pub(super) struct Resolver<'a> {
+    pub spec: &'a TableSpec,
+    catalog: &'a Catalog,
+    pub selection: &'a Selection,
+    fingerprint: &'a dyn Fn(&DatasetConfig, &Override) -> Result<String>,
+}
 
-    let name = |dimension: &str| combination.coordinates[dimension].as_str();
-    let dataset = name("dataset");
-    let config = catalog.dataset(dataset, &changes)?;
-    let quick = if selection.quick { quick_data(spec.quick.rows) } else { Override::default() };
-    let fingerprint = fingerprint(&config, &quick).with_context(|| format!("dataset {dataset}"))?;
-
-    let component = |kind: &'static str| {
-        if !spec.recipe.components.contains(&kind) {
-            return Ok(Value::Null);
+impl Resolver<'_> {
+    /// What the table itself changes for a combination.
+    pub fn changes(&self, combination: &Combination) -> Changes {
+        let mut changes = combination.set.clone();
+        if let Some(profile) = self.spec.profiles.get(&self.selection.profile) {
+            changes = changes.then(profile);
         }
-        let file = catalog.component(kind, name(kind))?;
-        let mut layered = file.layered(&selection.profile, dataset)?;
-        changes.apply(kind, name(kind), &mut layered)?;
-        file.checked(&layered)
-    };
-    let (model, method) = (component("model")?, component("method")?);
+        if self.selection.quick {
+            changes = changes.then(&self.spec.quick.changes);
+        }
+        changes
+    }
 
-    let mut run = Layered::default();
-    run.merge_from(&spec.run, &spec.source, &["run".into()]);
-    changes.apply("run", "", &mut run)?;
-    let settings = run.checked(&format!("recipe {}", spec.recipe.name), spec.recipe.resolve)?;
+    /// A run of the combination, with `more` changed before the command line has its say; its seed is still 0.
+    pub fn job(&self, combination: &Combination, more: &Changes) -> Result<Job> {
+        let Self { spec, catalog, selection, fingerprint } = self;
+        let changes = self.changes(combination).then(more).then(&selection.set);
 
-    Ok(Job {
-        stage: None,
-        recipe: spec.recipe.name.into(),
-        dataset: DatasetJob { config, quick, fingerprint },
-        model,
-        method,
-        settings,
-        seed: 0,
-        threads: selection.threads,
-        device: selection.device.clone(),
-    })
+        let name = |dimension: &str| combination.coordinates[dimension].as_str();
+        let dataset = name("dataset");
+        let config = catalog.dataset(dataset, &changes)?;
+        let quick = if selection.quick { quick_data(spec.quick.rows) } else { Override::default() };
+        let fingerprint = fingerprint(&config, &quick).with_context(|| format!("dataset {dataset}"))?;
+
+        let component = |kind: &'static str| {
+            if !spec.recipe.components.contains(&kind) {
+                return Ok(Value::Null);
+            }
+            let file = catalog.component(kind, name(kind))?;
+            let mut layered = file.layered(&selection.profile, dataset)?;
+            changes.apply(kind, name(kind), &mut layered)?;
+            file.checked(&layered)
+        };
+        let (model, method) = (component("model")?, component("method")?);
+
+        let mut run = Layered::default();
+        run.merge_from(&spec.run, &spec.source, &["run".into()]);
+        changes.apply("run", "", &mut run)?;
+        let settings = run.checked(&format!("recipe {}", spec.recipe.name), spec.recipe.resolve)?;
+
+        Ok(Job {
+            stage: None,
+            recipe: spec.recipe.name.into(),
+            dataset: DatasetJob { config, quick, fingerprint },
+            model,
+            method,
+            settings,
+            seed: 0,
+            threads: selection.threads,
+            device: selection.device.clone(),
+        })
+    }
 }
 
 /// What quick mode does to any dataset.

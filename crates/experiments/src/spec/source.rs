@@ -9,6 +9,11 @@ use std::{fmt, path::Path, sync::Arc};
 /// Keys from the top of a file downwards; list elements by number.
 pub type KeyPath = Vec<String>;
 
+/// A path of keys that are known.
+pub(super) fn keys(path: &[&str]) -> KeyPath {
+    path.iter().map(|s| s.to_string()).collect()
+}
+
 /// Where a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -143,25 +148,31 @@ impl Source {
     /// The deepest part of `path` that exists, at its key or its value.
     fn place(&self, path: &[String], key: bool) -> Place {
         let mut node = &self.tree;
-        let mut at = node.span().start().copied();
+        let mut at = start(node);
         for step in path {
-            let (start, next) = match node {
+            let (begin, next) = match node {
                 Node::Mapping(m) => match m.iter().find(|(k, _)| k.as_str() == step) {
-                    Some((k, v)) => (if key { k.span().start() } else { v.span().start() }, v),
+                    Some((k, v)) => (if key { k.span().start().copied() } else { start(v) }, v),
                     None => break,
                 },
                 Node::Sequence(s) => match step.parse().ok().and_then(|i: usize| s.get_node(i)) {
-                    Some(v) => (v.span().start(), v),
+                    Some(v) => (start(v), v),
                     None => break,
                 },
                 Node::Scalar(_) => break,
             };
             node = next;
-            at = start.copied().or(at);
+            at = begin.or(at);
         }
         let at = at.unwrap_or_else(|| Marker::new(0, 0, 1, 1));
         Place::File { file: self.file.clone(), line: at.line(), column: at.column(), key: path.join(".") }
     }
+}
+
+/// Where a node begins. The reader's own place of a mapping without braces is the colon of its first key.
+fn start(node: &Node) -> Option<Marker> {
+    let first = node.as_mapping().and_then(|m| m.keys().next()?.span().start());
+    [first, node.span().start()].into_iter().flatten().min_by_key(|m| (m.line(), m.column())).copied()
 }
 
 /// A message for what the YAML reader found, and where it did.

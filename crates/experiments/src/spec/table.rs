@@ -2,11 +2,13 @@
 use super::{
     catalog::{Catalog, recipe},
     changes::{Changes, RawChanges},
-    entry::{Entry, RawEntry},
-    layout::{Layout, RECORDED, RawLayout},
+    dimension::{Dimension, check_dimension, single_entry},
+    entry::RawEntry,
+    layout::{Layout, RawLayout},
     names::unknown_name,
     reported::{RawReported, Reported},
-    source::Source,
+    search::{RawSearch, Search},
+    source::{Source, keys},
 };
 use crate::recipes::Recipe;
 use anyhow::Result;
@@ -28,6 +30,8 @@ struct RawTable {
     run: Mapping,
     #[serde(default)]
     profiles: IndexMap<String, RawChanges>,
+    #[serde(default)]
+    search: Vec<RawSearch>,
     quick: RawQuick,
     layout: RawLayout,
 }
@@ -52,15 +56,6 @@ pub struct Quick {
     pub changes: Changes,
 }
 
-/// One dimension of the grid.
-#[derive(Clone, Debug)]
-pub struct Dimension {
-    /// `dataset`, `model`, `method`, or a variant's name.
-    pub name: String,
-    /// Its entries, in the table's order.
-    pub entries: Vec<Entry>,
-}
-
 /// A checked table.
 pub struct TableSpec {
     /// Its name, the file's stem.
@@ -81,6 +76,8 @@ pub struct TableSpec {
     pub run: Mapping,
     /// What a profile changes.
     pub profiles: IndexMap<String, Changes>,
+    /// Settings that trials decide.
+    pub searches: Vec<Search>,
     /// What `--quick` changes.
     pub quick: Quick,
     /// How cells are laid out.
@@ -129,6 +126,8 @@ impl TableSpec {
             .map(|d| (d.name.clone(), d.entries.iter().map(|e| e.name.clone()).collect()))
             .collect();
         let layout = raw.layout.check(&source, &grid)?;
+        let searches = raw.search.into_iter().enumerate();
+        let searches = searches.map(|(i, s)| s.check(i, &grid, &source)).collect::<Result<Vec<_>>>()?;
         let reported = match raw.reported {
             None => None,
             Some(r) => Some(r.read(catalog, &source, &grid, &layout)?),
@@ -153,11 +152,13 @@ impl TableSpec {
             recipe,
             run,
             profiles,
+            searches,
             quick,
             layout,
             source,
         };
         spec.check_changes()?;
+        super::search::check_one_each(&spec)?;
         Ok(spec)
     }
 
@@ -192,105 +193,11 @@ impl TableSpec {
     /// Globs of changes match something.
     fn check_changes(&self) -> Result<()> {
         let entries = self.dimensions.iter().flat_map(|d| &d.entries).map(|e| &e.set);
-        for changes in entries.chain(self.profiles.values()).chain([&self.quick.changes]) {
+        let trials = self.searches.iter().map(|s| &s.changes);
+        for changes in entries.chain(self.profiles.values()).chain([&self.quick.changes]).chain(trials) {
             changes.check_names(|section| self.names(section))?;
+            changes.check_search(&self.searches)?;
         }
         Ok(())
     }
-}
-
-fn keys(path: &[&str]) -> Vec<String> {
-    path.iter().map(|s| s.to_string()).collect()
-}
-
-/// Checks the entries of one dimension; those of `dataset`, `model` and `method` must have files.
-fn check_dimension(
-    name: String,
-    raw: Vec<RawEntry>,
-    catalog: &Catalog,
-    source: &Arc<Source>,
-) -> Result<Dimension> {
-    let at = keys(&["grid", &name]);
-    if RECORDED.contains(&name.as_str()) {
-        let message = format!("runs record `{name}` themselves: its values belong under layout.labels");
-        return Err(source.error_at_key(&at, message));
-    }
-    if raw.is_empty() {
-        return Err(source.error_at(&at, "a dimension needs at least one entry"));
-    }
-    let mut entries: Vec<Entry> = Vec::new();
-    for (i, e) in raw.into_iter().enumerate() {
-        let index = i.to_string();
-        let mut path = keys(&["grid", &name, &index]);
-        let set = Changes::from_file(e.set.unwrap_or_default(), source, &["grid", &name, &index, "set"]);
-        if e.is_mapping {
-            path.push("name".into());
-        }
-        if entries.iter().any(|other| other.name == e.name) {
-            return Err(source.error_at(&path, format!("`{}` appears twice", e.name)));
-        }
-        let mut reported_as = e.reported_as;
-        if let Some(kind) = component_kind(&name)
-            && e.not_yet.is_none()
-        {
-            if !catalog.has(kind, &e.name) {
-                return Err(source.error_at(&path, catalog.unknown(kind, &e.name)));
-            }
-            let theirs = reported_as_of(kind, &e.name, catalog)?;
-            reported_as = reported_as.or(Some(theirs));
-        }
-        let reported_as = reported_as.unwrap_or_else(|| e.name.clone());
-        entries.push(Entry { name: e.name, reported_as, not_yet: e.not_yet, set });
-    }
-    Ok(Dimension { name, entries })
-}
-
-/// Kinds of dimensions whose entries are files.
-fn component_kind(dimension: &str) -> Option<&'static str> {
-    ["dataset", "model", "method"].into_iter().find(|k| *k == dimension)
-}
-
-/// The papers' name of a dataset, model or method, by its own file.
-fn reported_as_of(kind: &'static str, name: &str, catalog: &Catalog) -> Result<String> {
-    Ok(match kind {
-        "dataset" => catalog.dataset(name, &Changes::default())?.reported_as.unwrap_or_else(|| name.into()),
-        _ => catalog.component(kind, name)?.reported_as.clone(),
-    })
-}
-
-/// `run.model: deepfm` (or a mapping with `name` and changes) is a dimension with one entry.
-fn single_entry(
-    kind: &'static str,
-    run: &mut Mapping,
-    dimensions: &mut Vec<Dimension>,
-    catalog: &Catalog,
-    source: &Arc<Source>,
-) -> Result<()> {
-    let path = keys(&["run", kind]);
-    let in_grid = dimensions.iter().any(|d| d.name == kind);
-    let (name, changes, at_name) = match run.shift_remove(kind) {
-        None if in_grid => return Ok(()),
-        None => {
-            let message = format!("the grid has no `{kind}`, so run needs the key `{kind}`");
-            return Err(source.error_at(&keys(&["run"]), message));
-        }
-        Some(_) if in_grid => {
-            let message = format!("`{kind}` is a dimension of the grid and cannot be set here too");
-            return Err(source.error_at_key(&path, message));
-        }
-        Some(Value::String(name)) => (name, Mapping::new(), path.clone()),
-        Some(Value::Mapping(mut m)) => match m.shift_remove("name") {
-            Some(Value::String(name)) => (name, m, keys(&["run", kind, "name"])),
-            _ => return Err(source.error_at(&path, "missing key `name`")),
-        },
-        Some(_) => return Err(source.error_at(&path, "expected a name, or a mapping with `name`")),
-    };
-    if !catalog.has(kind, &name) {
-        return Err(source.error_at(&at_name, catalog.unknown(kind, &name)));
-    }
-    let reported_as = reported_as_of(kind, &name, catalog)?;
-    let set = Changes::inline(kind, &name, changes, source, path);
-    let entry = Entry { name, reported_as, not_yet: None, set };
-    dimensions.push(Dimension { name: kind.into(), entries: vec![entry] });
-    Ok(())
 }
