@@ -78,11 +78,17 @@ fn bars_show_every_value_and_name_what_is_missing() {
     // A filled rectangle per value and one in the legend.
     let filled = |colour: &str| svg.matches(&format!("fill=\"{colour}\" stroke=\"none\"")).count();
     assert_eq!((filled("#E69F00"), filled("#56B4E9"), filled("#009E73")), (5, 1, 5), "{svg}");
+    assert!(!svg.contains("Coloured diamonds") && !svg.contains("begin at zero"), "{svg}");
     assert_eq!(svg.matches("<polygon").count(), 3 + 1, "a diamond per number of the paper, and the legend's");
     assert_eq!(svg.matches(">\nnot run\n</text>").count(), 4);
     assert!(svg.contains("\n4 of 12 not run\n"), "{svg}");
 
     assert_eq!(text(&render(&spec, cells.clone(), Format::Svg)), svg, "not the same twice");
+
+    let only_papers = cells.iter_mut().find(|c| c.coordinates["method"] == "cvar").unwrap();
+    set(only_papers, "auc", &[], Some(0.7));
+    let svg = text(&render(&spec, cells.clone(), Format::Svg));
+    assert!(svg.contains("Coloured diamonds"), "{svg}");
     let png = render(&spec, cells, Format::Png);
     assert!(png.starts_with(b"\x89PNG\r\n\x1a\n") && png.len() > 10_000, "{} bytes", png.len());
 }

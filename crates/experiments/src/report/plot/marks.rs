@@ -17,7 +17,7 @@ const LINES: (f64, f64) = (240.0, 420.0);
 /// Text in a gap, in pixels.
 const GAP_TEXT: f64 = 8.0;
 
-/// The least and the largest width of a plot whose labels on the x axis are at most `label` wide.
+/// The least and the largest width of a plot whose labels on the x axis need `label` each.
 pub(super) fn widths(figure: &Figure, label: f64) -> (f64, f64) {
     let labels = label * figure.xs.len() as f64;
     match figure.kind {

@@ -67,8 +67,8 @@ pub(super) fn draw(figure: &Figure, font: &Font) -> Result<String> {
     for h in &heads {
         tops.push(tops[tops.len() - 1] + panel::height(*h));
     }
-    let cut = cut_axes(figure, &axes);
-    let height = tops[heads.len()] + if cut { LINE } else { 0.0 } + MARGIN;
+    let footnotes = footnotes(figure, &axes);
+    let height = tops[heads.len()] + footnotes.len() as f64 * LINE + MARGIN;
 
     paint((width, height), font, |canvas| {
         let mut y = MARGIN + TITLE / 2.0;
@@ -95,9 +95,9 @@ pub(super) fn draw(figure: &Figure, font: &Font) -> Result<String> {
             };
             panel::draw(canvas, figure, p, &headings[i], axes[i].as_ref(), &frame, font)?;
         }
-        if cut {
-            let place = (MARGIN, height - MARGIN);
-            canvas.text("Vertical axes do not begin at zero.", place, panel::NOTE, GREY, Align::Left)?;
+        for (i, note) in footnotes.iter().enumerate() {
+            let place = (MARGIN, tops[heads.len()] + (i as f64 + 0.5) * LINE);
+            canvas.text(note, place, panel::NOTE, GREY, Align::Left)?;
         }
         Ok(())
     })
@@ -113,10 +113,18 @@ fn axis(figure: &Figure, panel: &Panel) -> Option<Axis> {
     Axis::around(values, figure.y_from == YFrom::Zero)
 }
 
-/// Whether a bar begins elsewhere than at zero.
-fn cut_axes(figure: &Figure, axes: &[Option<Axis>]) -> bool {
-    let is_cut = |a: &Axis| a.range.0 > 0.0 || a.range.1 < 0.0;
-    figure.kind == PlotKind::Bars && axes.iter().flatten().any(is_cut)
+/// What a reader of bars must know.
+fn footnotes(figure: &Figure, axes: &[Option<Axis>]) -> Vec<&'static str> {
+    let mut notes = Vec::new();
+    if figure.kind == PlotKind::Bars {
+        if figure.marks().any(|m| m.mean.is_err() && m.paper.is_some()) {
+            notes.push("Coloured diamonds: the paper's numbers where there are none of ours.");
+        }
+        if axes.iter().flatten().any(|a| a.range.0 > 0.0 || a.range.1 < 0.0) {
+            notes.push("Vertical axes do not begin at zero.");
+        }
+    }
+    notes
 }
 
 /// As many panels in a row as have room.
@@ -128,10 +136,10 @@ fn arrange(figure: &Figure, axes: &[Option<Axis>], font: &Font) -> Result<Grid> 
         }
     }
     let axis = ticks + panel::BESIDE_TICKS;
-    let mut label = 0f64;
-    for x in &figure.xs {
-        label = label.max(font.width(&x.label, panel::TICK)?);
-    }
+    let labels: Vec<f64> =
+        figure.xs.iter().map(|x| font.width(&x.label, panel::TICK)).collect::<Result<_>>()?;
+    // Neighbours share the room between them.
+    let label = labels.windows(2).map(|w| (w[0] + w[1]) / 2.0).fold(0.0, f64::max);
     let (least, most) = marks::widths(figure, label + 8.0);
     let width = |columns: usize| (WIDEST - 2.0 * MARGIN - (columns - 1) as f64 * GAP) / columns as f64 - axis;
     let columns = (1..=COLUMNS.min(figure.panels.len())).rev().find(|n| width(*n) >= least).unwrap_or(1);
