@@ -9,6 +9,7 @@ pub mod engine;
 pub mod id;
 pub mod job;
 pub mod methods;
+pub mod metric;
 pub mod parity;
 pub mod plan;
 pub mod recipes;

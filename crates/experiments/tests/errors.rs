@@ -15,7 +15,7 @@ pub fn place(project: &Project, file: &str, needle: &str) -> String {
 }
 
 /// Replaces `from` by `to` in the table; the error is about `needle`.
-fn check(from: &str, to: &str, needle: &str, message: &str) {
+pub fn check(from: &str, to: &str, needle: &str, message: &str) {
     let project = Project::new();
     project.edit(TABLE, from, to);
     let expected = format!("error: {}{message}", place(&project, TABLE, needle));

@@ -4,6 +4,7 @@ mod errors;
 mod golden;
 mod ids;
 mod layering;
+mod plot;
 mod project;
 mod registry;
 mod resume;

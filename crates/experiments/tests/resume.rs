@@ -28,6 +28,9 @@ fn killed_again_and_again() {
     let start = Instant::now();
     whole.ok(&RUN);
     let took = start.elapsed();
+    let shown = whole.read("runs/reports/small-quick.md");
+    assert!(shown.contains("](small-quick.svg)") && shown.contains(" of computing, at most "), "{shown}");
+    assert!(whole.path("runs/reports/small-quick.png").is_file());
     let expected = whole.read(CSV);
     assert!(expected.contains(",done,simulated,false"), "{expected}");
 

@@ -138,8 +138,13 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
 
 /// Prints, and tells the caller where nobody reads on.
 fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Prints what need not be text.
+fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     out.flush()?;
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! `list`, `run` and `report`.
-use super::{print, select::TableArgs};
+use super::{print, print_bytes, select::TableArgs};
 use crate::{
     engine::{self, Options},
     plan::{Node, Plan},
@@ -156,10 +156,14 @@ pub(super) fn run(roots: &Roots, paper: Option<&str>, args: &RunArgs) -> Result<
     let report = Report::new(&session.spec, &session.selection, &plan, &session.store, notes, false)?;
     let folder = roots.runs.join("reports");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for (format, extension) in [(Format::Markdown, "md"), (Format::Csv, "csv")] {
-        write(&folder.join(format!("{}.{extension}", report.file_stem())), &report.render(format)?)?;
+    // Pictures first: Markdown shows what lies beside it.
+    let pictures: &[Format] =
+        if session.spec.layout.plot.is_some() { &[Format::Svg, Format::Png] } else { &[] };
+    for format in pictures.iter().chain(&[Format::Markdown, Format::Csv]) {
+        let file = folder.join(format!("{}.{}", report.file_stem(), format.extension()));
+        write(&file, &report.render(*format, Some(&file))?)?;
     }
-    print(&report.render(Format::Text)?)?;
+    print_bytes(&report.render(Format::Text, None)?)?;
     if outcome.failures.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -186,6 +190,7 @@ fn explain(failure: &Failure) -> String {
 
 /// Shows a table from what exists.
 pub(super) fn report(roots: &Roots, paper: Option<&str>, args: &ReportArgs) -> Result<()> {
+    anyhow::ensure!(args.format != Format::Png || args.out.is_some(), "--format png needs --out FILE");
     let session = Session::open(roots, paper, &args.table)?;
     let (plan, notes) = session.plan(roots)?;
     let report = Report::new(&session.spec, &session.selection, &plan, &session.store, notes, args.stale)?;
@@ -194,19 +199,19 @@ pub(super) fn report(roots: &Roots, paper: Option<&str>, args: &ReportArgs) -> R
             session.store.publish(plan.nodes.values().filter(|n| !n.is_stage()).map(|n| n.id.as_str()))?;
         eprintln!("{n} runs copied to {}", roots.committed().display());
     }
-    let text = report.render(args.format)?;
+    let bytes = report.render(args.format, args.out.as_deref())?;
     match &args.out {
-        Some(path) => write(path, &text),
-        None => print(&text),
+        Some(path) => write(path, &bytes),
+        None => print_bytes(&bytes),
     }
 }
 
 /// Writes a file completely or not at all.
-pub(super) fn write(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     let what = || format!("cannot write {}", path.display());
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let tmp = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
-    fs::write(tmp.path(), text).with_context(what)?;
+    fs::write(tmp.path(), content).with_context(what)?;
     // A temporary file is for its owner only; a report is for everybody.
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(tmp.path(), fs::Permissions::from_mode(0o644)).with_context(what)?;

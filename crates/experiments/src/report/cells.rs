@@ -1,13 +1,14 @@
 //! Cells of a table, filled from the measures of its runs.
 use crate::{
     id,
+    metric::{self, Metric},
     plan::{Plan, PlannedCell},
     spec::{RECORDED, TableSpec, recorded_value},
     store::{Failure, Store},
 };
 use anyhow::{Result, bail};
 use scenarec_train::{Measure, metrics::statistics};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Numbers of one cell and metric.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,9 +84,13 @@ impl Cell {
     }
 }
 
-/// Fills every cell of the plan.
-pub fn collect(spec: &TableSpec, plan: &Plan, store: &Store, stale: bool) -> Result<Vec<Cell>> {
-    let older = if stale { older_runs(plan, store)? } else { BTreeMap::new() };
+/// Fills every cell of the plan; `older` are the runs that stand in for missing ones, by the missing one's id.
+pub fn collect(
+    spec: &TableSpec,
+    plan: &Plan,
+    store: &Store,
+    older: &BTreeMap<String, PathBuf>,
+) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
     for planned in &plan.cells {
         let mut is_stale = false;
@@ -113,13 +118,13 @@ pub fn collect(spec: &TableSpec, plan: &Plan, store: &Store, stale: bool) -> Res
             cells.push(cell);
         }
     }
-    super::compare::add_rela_impr(spec, &mut cells);
+    super::compare::add_computed(spec, &mut cells);
     add_paper(spec, &mut cells);
     Ok(cells)
 }
 
 /// Finished runs of older code or data that answer the same question as a missing run of the plan.
-fn older_runs(plan: &Plan, store: &Store) -> Result<BTreeMap<String, std::path::PathBuf>> {
+pub(super) fn older_runs(plan: &Plan, store: &Store) -> Result<BTreeMap<String, PathBuf>> {
     let mut by_question = BTreeMap::new();
     for f in store.finished(false)? {
         by_question.insert(id::question(&f.job)?, f.folder);
@@ -172,24 +177,24 @@ fn recorded(spec: &TableSpec) -> Vec<BTreeMap<String, String>> {
 
 /// Takes the cell's numbers from its runs' measures.
 fn fill(cell: &mut Cell, spec: &TableSpec, runs: &BTreeMap<u64, Vec<Measure>>) -> Result<()> {
-    let mut metrics: Vec<&str> =
-        spec.layout.cells.iter().map(String::as_str).filter(|m| *m != "rela_impr").collect();
-    if metrics.contains(&"auc") && !metrics.contains(&"expected_auc") {
-        metrics.push("expected_auc");
+    let mut metrics: Vec<&Metric> = spec.layout.cells.iter().map(|name| metric::of(name)).collect();
+    if metrics.iter().any(|m| m.name == "auc") && metrics.iter().all(|m| m.name != "expected_auc") {
+        metrics.push(metric::of("expected_auc"));
     }
     for (seed, measures) in runs {
         for metric in &metrics {
-            let mut fitting = measures.iter().filter(|m| m.metric == *metric && fits(m, cell, spec));
+            let Some((name, factor)) = metric.measure else { continue };
+            let mut fitting = measures.iter().filter(|m| m.metric == name && fits(m, cell, spec));
             let Some(measure) = fitting.next() else { continue };
             if fitting.next().is_some() {
                 bail!(
-                    "{}: several measures of {metric} fit the cell {:?} (seed {seed}): say which under layout.where",
+                    "{}: several measures of {name} fit the cell {:?} (seed {seed}): say which under layout.where",
                     spec.source.file(),
                     cell.coordinates
                 );
             }
             cell.provenance = measure.provenance.clone();
-            cell.values.entry(metric.to_string()).or_default().by_seed.insert(*seed, measure.value);
+            cell.values.entry(metric.name.into()).or_default().by_seed.insert(*seed, measure.value * factor);
         }
     }
     Ok(())
@@ -215,9 +220,8 @@ fn add_paper(spec: &TableSpec, cells: &mut [Cell]) {
     }
 }
 
-/// "61 of 84 cells computed; not yet (the loader is not written): 23; …"
-pub(super) fn coverage(cells: &[Cell]) -> Vec<String> {
-    let done = cells.iter().filter(|c| c.status == Status::Done).count();
+/// Why cells are not done, and how many there are of each reason.
+pub(super) fn reasons<'a>(cells: impl Iterator<Item = &'a Cell>) -> BTreeMap<String, usize> {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for c in cells {
         let reason = match &c.status {
@@ -229,7 +233,13 @@ pub(super) fn coverage(cells: &[Cell]) -> Vec<String> {
         };
         *reasons.entry(reason).or_default() += 1;
     }
+    reasons
+}
+
+/// "61 of 84 cells computed; not yet (the loader is not written): 23; …"
+pub(super) fn coverage(cells: &[Cell]) -> Vec<String> {
+    let done = cells.iter().filter(|c| c.status == Status::Done).count();
     let mut lines = vec![format!("cells: {done} of {} computed", cells.len())];
-    lines.extend(reasons.into_iter().map(|(reason, n)| format!("  {n} {reason}")));
+    lines.extend(reasons(cells.iter()).into_iter().map(|(reason, n)| format!("  {n} {reason}")));
     lines
 }

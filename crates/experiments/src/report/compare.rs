@@ -1,37 +1,56 @@
 //! Comparisons: with the baseline, of the best with the second best, and with the paper.
 use super::cells::{Cell, Value};
-use crate::spec::{Baseline, TableSpec};
-use scenarec_train::metrics::statistics;
+use crate::{
+    metric::{self, Better, Metric},
+    spec::{Baseline, TableSpec},
+};
+use scenarec_train::metrics::{rela_impr, statistics};
 use std::collections::BTreeMap;
 
-/// Adds `rela_impr`, in percent: ((AUC - 0.5) / (baseline's AUC - 0.5) - 1) * 100, of means over seeds.
-pub(super) fn add_rela_impr(spec: &TableSpec, cells: &mut [Cell]) {
+/// Adds the metrics that compare a cell with the baseline: `rela_impr`, in percent, and `ratio`, the main metric
+/// divided by the baseline's; both of means over seeds.
+pub(super) fn add_computed(spec: &TableSpec, cells: &mut [Cell]) {
     let Some(baseline) = &spec.layout.baseline else { return };
-    if !spec.layout.cells.iter().any(|c| c == "rela_impr") {
-        return;
-    }
-    let dimension = baseline.dimension();
-    let values: Vec<Option<f64>> = cells
-        .iter()
-        .map(|cell| {
-            let auc = cell.mean("auc")?;
-            let candidates = cells.iter().filter(|c| c.agrees_but_for(cell, dimension)).filter(|c| {
-                let name = &c.coordinates[dimension];
-                match baseline {
-                    Baseline::Entry { name: n, .. } => name == n,
-                    Baseline::BestOf { except, .. } => !except.contains(name),
-                }
-            });
-            let base = candidates.filter_map(|c| c.mean("auc")).max_by(f64::total_cmp)?;
-            Some(((auc - 0.5) / (base - 0.5) - 1.0) * 100.0)
-        })
-        .collect();
-    for (cell, value) in cells.iter_mut().zip(values) {
-        if let Some(v) = value.filter(|v| v.is_finite()) {
-            // A number of means: it has no seeds of its own.
-            cell.values.insert("rela_impr".into(), Value { by_seed: BTreeMap::from([(0, v)]), paper: None });
+    let main = metric::of(&spec.layout.cells[0]);
+    for name in &spec.layout.cells {
+        let values: Vec<Option<f64>> = match name.as_str() {
+            "rela_impr" => with_baseline(baseline, cells, metric::of("auc"), rela_impr),
+            "ratio" => with_baseline(baseline, cells, main, |ours, base| ours / base),
+            _ => continue,
+        };
+        for (cell, value) in cells.iter_mut().zip(values) {
+            if let Some(v) = value.filter(|v| v.is_finite()) {
+                // A number of means: it has no seeds of its own.
+                cell.values.insert(name.clone(), Value { by_seed: BTreeMap::from([(0, v)]), paper: None });
+            }
         }
     }
+}
+
+/// `f` of every cell's mean and its baseline's, where both are there.
+fn with_baseline(
+    baseline: &Baseline,
+    cells: &[Cell],
+    metric: &Metric,
+    f: impl Fn(f64, f64) -> f64,
+) -> Vec<Option<f64>> {
+    let dimension = baseline.dimension();
+    let value = |cell: &Cell| {
+        let candidates = cells.iter().filter(|c| c.agrees_but_for(cell, dimension)).filter(|c| {
+            let name = &c.coordinates[dimension];
+            match baseline {
+                Baseline::Entry { name: n, .. } => name == n,
+                Baseline::BestOf { except, .. } => !except.contains(name),
+            }
+        });
+        let means = candidates.filter_map(|c| c.mean(metric.name));
+        let base = match metric.better {
+            Some(Better::Lower) => means.min_by(f64::total_cmp),
+            _ => means.max_by(f64::total_cmp),
+        };
+        Some(f(cell.mean(metric.name)?, base?))
+    };
+    cells.iter().map(value).collect()
 }
 
 /// The best entry against the second best of one group of cells, which differ in the compared dimension only.
@@ -95,15 +114,19 @@ fn groups<'a>(spec: &TableSpec, cells: &'a [Cell]) -> Vec<(BTreeMap<String, Stri
     groups
 }
 
-/// Tests every group that has at least two cells with numbers.
+/// Tests every group that has at least two cells with numbers, where the main metric is a score.
 pub fn significance(spec: &TableSpec, cells: &[Cell]) -> Vec<Significance> {
     let metric = &spec.layout.cells[0];
+    let Metric { is_score: true, better: Some(better), .. } = metric::of(metric) else { return Vec::new() };
     let dimension = compared(spec);
     let mut all = Vec::new();
     for (coordinates, group) in groups(spec, cells) {
         let mut ranked: Vec<(f64, &Cell)> =
             group.iter().filter_map(|c| Some((c.mean(metric)?, *c))).collect();
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        ranked.sort_by(|a, b| match better {
+            Better::Higher => b.0.total_cmp(&a.0),
+            Better::Lower => a.0.total_cmp(&b.0),
+        });
         let [(_, best), (_, second), ..] = ranked[..] else { continue };
         let (a, b) = (&best.values[metric].by_seed, &second.values[metric].by_seed);
         let pairs: Vec<(f64, f64)> = a.iter().filter_map(|(s, x)| Some((*x, *b.get(s)?))).collect();
@@ -123,7 +146,7 @@ pub fn significance(spec: &TableSpec, cells: &[Cell]) -> Vec<Significance> {
 /// How near a table is to the paper.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// The paper prints nothing, or nothing is computed.
+    /// The paper prints nothing, nothing is computed, or the main metric is no score.
     Nothing,
     /// All numbers come from simulated data.
     Simulated,
@@ -172,7 +195,7 @@ pub fn verdict(spec: &TableSpec, cells: &[Cell]) -> Verdict {
         let v = c.values.get(metric)?;
         Some((v.mean()?, v.paper?, v.deviation()))
     };
-    if !cells.iter().any(|c| both(c).is_some()) {
+    if !metric::of(metric).is_score || !cells.iter().any(|c| both(c).is_some()) {
         return Verdict::Nothing;
     }
     let fair: Vec<Cell> = cells.iter().filter(|c| c.provenance != "simulated").cloned().collect();
@@ -192,4 +215,64 @@ pub fn verdict(spec: &TableSpec, cells: &[Cell]) -> Verdict {
         .collect();
     let tau = (!taus.is_empty()).then(|| (taus.iter().sum::<f64>() / taus.len() as f64, taus.len()));
     Verdict::Compared { cells: with_deviation.len(), within, tau }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::cells::Status, *};
+    use crate::spec::Catalog;
+
+    /// A table whose cells are `metrics`, with a cell per method: a number of the first metric for every seed.
+    fn table(metrics: &[&str], numbers: [(&str, [f64; 3]); 3]) -> (TableSpec, Vec<Cell>) {
+        let configs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let mut spec = TableSpec::load(&Catalog::open(&configs), "csdm-table1-100k").unwrap();
+        spec.layout.cells = metrics.iter().map(|m| m.to_string()).collect();
+        let cell = |(method, values): (&str, [f64; 3])| {
+            let by_seed = values.into_iter().enumerate().map(|(i, v)| (i as u64, v)).collect();
+            Cell {
+                coordinates: BTreeMap::from([("method".into(), method.into())]),
+                status: Status::Done,
+                provenance: "real".into(),
+                stale: false,
+                values: BTreeMap::from([(metrics[0].into(), Value { by_seed, paper: Some(values[0]) })]),
+            }
+        };
+        let mut cells: Vec<Cell> = numbers.into_iter().map(cell).collect();
+        add_computed(&spec, &mut cells);
+        (spec, cells)
+    }
+
+    const NUMBERS: [(&str, [f64; 3]); 3] =
+        [("none", [0.2, 0.3, 0.4]), ("cvar", [0.6, 0.65, 0.55]), ("csdm", [0.15, 0.14, 0.16])];
+
+    #[test]
+    fn times_are_compared_by_their_ratio_only() {
+        let (spec, cells) = table(&["wall_seconds", "ratio"], NUMBERS);
+        let ratios: Vec<f64> = cells.iter().map(|c| c.mean("ratio").unwrap()).collect();
+        assert!((ratios[0] - 1.0).abs() < 1e-12 && (ratios[1] - 2.0).abs() < 1e-12, "{ratios:?}");
+        assert!((ratios[2] - 0.5).abs() < 1e-12 && cells[2].mean("rela_impr").is_none());
+        assert_eq!(significance(&spec, &cells), []);
+        assert_eq!(verdict(&spec, &cells), Verdict::Nothing);
+    }
+
+    #[test]
+    fn the_best_baseline_of_times_is_the_fastest() {
+        let (mut spec, mut cells) = table(&["wall_seconds", "ratio"], NUMBERS);
+        let best_of = Baseline::BestOf { dimension: "method".into(), except: vec!["csdm".into()] };
+        spec.layout.baseline = Some(best_of);
+        add_computed(&spec, &mut cells);
+        assert!((cells[1].mean("ratio").unwrap() - 2.0).abs() < 1e-12, "{:?}", cells[1].values);
+    }
+
+    #[test]
+    fn the_best_log_loss_is_the_least() {
+        let best = |metric| {
+            let (spec, cells) = table(&[metric], NUMBERS);
+            let [s] = &significance(&spec, &cells)[..] else { panic!("one group") };
+            assert!(matches!(verdict(&spec, &cells), Verdict::Compared { cells: 3, .. }));
+            (s.best.clone(), s.second.clone())
+        };
+        assert_eq!(best("logloss"), ("csdm".into(), "none".into()));
+        assert_eq!(best("auc"), ("cvar".into(), "none".into()));
+    }
 }

@@ -1,5 +1,6 @@
 //! The report as CSV: a line per cell and metric, at full precision.
 use super::{Report, Status};
+use crate::metric;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 
@@ -28,7 +29,8 @@ pub(super) fn render(report: &Report) -> Result<String> {
         for metric in metrics {
             let v = cell.values.get(metric).cloned().unwrap_or_default();
             let number = |n: Option<f64>| n.map(|n| n.to_string()).unwrap_or_default();
-            let seeds = if metric == "rela_impr" { String::new() } else { v.by_seed.len().to_string() };
+            let computed = metric::of(metric).measure.is_none();
+            let seeds = if computed { String::new() } else { v.by_seed.len().to_string() };
             let mut record = vec![report.spec.name.clone()];
             record.extend(dimensions.iter().map(|d| cell.coordinates.get(*d).cloned().unwrap_or_default()));
             record.extend([

@@ -1,10 +1,15 @@
 //! The report as GitHub's Markdown.
 use super::{Report, view};
+use std::path::Path;
 
-pub(super) fn render(report: &Report) -> String {
+/// The report; as the file `at` it shows the plot beside that.
+pub(super) fn render(report: &Report, at: Option<&Path>) -> String {
     let mut out = format!("# {}\n\n", report.spec.title);
     for line in report.headings() {
         out += &format!("- {line}\n");
+    }
+    if let Some(picture) = at.and_then(|file| picture(report, file)) {
+        out += &format!("\n![{}]({picture})\n", escape(&report.spec.title));
     }
     for group in view::groups(report) {
         if !group.heading.is_empty() {
@@ -32,6 +37,13 @@ pub(super) fn render(report: &Report) -> String {
         }
     }
     out
+}
+
+/// Name of the plot beside `file`, where there is one.
+fn picture(report: &Report, file: &Path) -> Option<String> {
+    let svg = file.with_extension("svg");
+    let is_there = report.spec.layout.plot.is_some() && svg.is_file();
+    is_there.then(|| svg.file_name().map(|name| name.to_string_lossy().into_owned()))?
 }
 
 /// Characters that would end a table's cell or begin emphasis.

@@ -3,6 +3,7 @@ mod cells;
 mod compare;
 mod csv;
 mod markdown;
+mod plot;
 mod searches;
 mod text;
 mod view;
@@ -16,7 +17,10 @@ use crate::{
     store::Store,
 };
 use anyhow::Result;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// Everything that is shown of a table.
 pub struct Report<'a> {
@@ -58,6 +62,23 @@ pub enum Format {
     Markdown,
     /// A line per cell and metric, at full precision.
     Csv,
+    /// The plot that the table's spec describes.
+    Svg,
+    /// The same plot in pixels.
+    Png,
+}
+
+impl Format {
+    /// Of files in it.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Text => "txt",
+            Format::Markdown => "md",
+            Format::Csv => "csv",
+            Format::Svg => "svg",
+            Format::Png => "png",
+        }
+    }
 }
 
 impl<'a> Report<'a> {
@@ -70,20 +91,24 @@ impl<'a> Report<'a> {
         notes: BTreeMap<String, String>,
         stale: bool,
     ) -> Result<Self> {
-        let cells = collect(spec, plan, store, stale)?;
+        let older = if stale { cells::older_runs(plan, store)? } else { BTreeMap::new() };
+        let cells = collect(spec, plan, store, &older)?;
         let significance = significance(spec, &cells);
         let verdict = verdict(spec, &cells);
-        let (totals, searches) = (Totals::new(plan, store)?, searches::lines(spec, plan));
+        let (totals, searches) = (Totals::new(plan, store, &older)?, searches::lines(spec, plan));
         Ok(Self { spec, selection, significance, verdict, totals, searches, cells, notes })
     }
 
-    /// The report in a format.
-    pub fn render(&self, format: Format) -> Result<String> {
-        match format {
-            Format::Text => Ok(text::render(self)),
-            Format::Markdown => Ok(markdown::render(self)),
-            Format::Csv => csv::render(self),
-        }
+    /// The report in a format. Markdown that is to be the file `at` shows the SVG of the same name beside it, where
+    /// there is one.
+    pub fn render(&self, format: Format, at: Option<&Path>) -> Result<Vec<u8>> {
+        Ok(match format {
+            Format::Text => text::render(self).into_bytes(),
+            Format::Markdown => markdown::render(self, at).into_bytes(),
+            Format::Csv => csv::render(self)?.into_bytes(),
+            Format::Svg => plot::svg(self)?.into_bytes(),
+            Format::Png => plot::png(self)?,
+        })
     }
 
     /// "csdm-table1-released-quick": the name of the report's files.
@@ -98,18 +123,23 @@ impl<'a> Report<'a> {
         stem
     }
 
-    /// Lines below the title: profile, provenance.
-    fn headings(&self) -> Vec<String> {
+    /// Lines below the title: profile, device, where numbers come from.
+    fn about(&self) -> Vec<String> {
         let mut lines = vec![format!("profile {}, device {}", self.selection.profile, self.selection.device)];
         if self.selection.quick {
             lines.insert(0, "quick, simulated: these numbers say nothing about the paper".into());
         }
-        for (dataset, note) in &self.notes {
-            lines.push(format!("{}: {note}", self.spec.label("dataset", dataset)));
-        }
         if self.cells.iter().any(|c| c.stale) {
             lines.push("numbers marked (stale) come from older code or data".into());
         }
+        lines
+    }
+
+    /// Lines below the title, with what the data is.
+    fn headings(&self) -> Vec<String> {
+        let mut lines = self.about();
+        let notes = self.notes.iter();
+        lines.extend(notes.map(|(name, note)| format!("{}: {note}", self.spec.label("dataset", name))));
         lines
     }
 
@@ -133,12 +163,13 @@ impl<'a> Report<'a> {
 }
 
 impl Totals {
-    fn new(plan: &Plan, store: &Store) -> Result<Self> {
+    fn new(plan: &Plan, store: &Store, older: &BTreeMap<String, PathBuf>) -> Result<Self> {
         let mut totals = Self::default();
         for node in plan.nodes.values() {
-            let Some(folder) = store.find(&node.id, node.is_stage()) else { continue };
+            let own = store.find(&node.id, node.is_stage());
+            let Some(folder) = own.as_ref().or(older.get(&node.id)) else { continue };
             totals.finished += 1;
-            for m in store.measures(&folder)? {
+            for m in store.measures(folder)? {
                 match m.metric.as_str() {
                     "wall_seconds" => totals.seconds += m.value,
                     "peak_rss_bytes" => totals.peak_rss = totals.peak_rss.max(m.value),

@@ -17,7 +17,10 @@ pub(super) fn render(report: &Report) -> String {
         out += &format!("{line}\n");
     }
     for group in view::groups(report) {
-        out += &format!("\n{}\n", group.heading);
+        out += "\n";
+        if !group.heading.is_empty() {
+            out += &format!("{}\n", group.heading);
+        }
         let mut table = Table::new();
         table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
         let mut header = vec![String::new(), String::new()];

@@ -4,6 +4,7 @@ use super::{
     cells::{Cell, Status},
     compare::compared,
 };
+use crate::metric::{self, Metric};
 use std::collections::BTreeMap;
 
 /// A table of its own: one value of every dimension that heads groups.
@@ -20,7 +21,7 @@ pub(super) struct Group {
 pub(super) struct Line {
     /// What the line is about; empty for all but the first line of an entry.
     pub label: String,
-    /// `auc`, `paper`, `difference`, …
+    /// `AUC`, `paper`, `difference`, …
     pub what: &'static str,
     /// A cell per column.
     pub cells: Vec<Text>,
@@ -51,14 +52,20 @@ pub(super) fn groups(report: &Report) -> Vec<Group> {
             None => groups.push((key, vec![cell])),
         }
     }
+    let metrics = shown_metrics(report);
     let columns = column_keys(report);
+    let column_names: Vec<String> = if spec.layout.columns.is_empty() {
+        metrics.iter().map(|m| m.label.to_string()).collect()
+    } else {
+        let name = |c: &BTreeMap<String, String>| {
+            c.iter().map(|(d, v)| spec.label(d, v).to_string()).collect::<Vec<_>>().join(" ")
+        };
+        columns.iter().map(name).collect()
+    };
     groups
         .into_iter()
         .map(|(key, cells)| {
             let heading: Vec<&str> = heads.iter().zip(&key).map(|(h, v)| spec.label(h, v)).collect();
-            let name = |c: &BTreeMap<String, String>| {
-                c.iter().map(|(d, v)| spec.label(d, v).to_string()).collect::<Vec<_>>().join(" ")
-            };
             let mut lines = Vec::new();
             for entry in spec.values(line_dimension) {
                 let of_column = |column: &BTreeMap<String, String>| {
@@ -69,13 +76,32 @@ pub(super) fn groups(report: &Report) -> Vec<Group> {
                     cells.iter().copied().find(fits)
                 };
                 let row: Vec<Option<&Cell>> = columns.iter().map(of_column).collect();
-                if row.iter().any(Option::is_some) {
-                    lines.extend(entry_lines(report, spec.label(line_dimension, &entry), &row));
+                let label = spec.label(line_dimension, &entry);
+                match row[..] {
+                    [Some(cell)] if spec.layout.columns.is_empty() => {
+                        lines.extend(metric_columns(report, label, cell, &metrics));
+                    }
+                    _ if row.iter().any(Option::is_some) => {
+                        lines.extend(entry_lines(report, label, &row, &metrics));
+                    }
+                    _ => {}
                 }
             }
-            Group { heading: heading.join(", "), columns: columns.iter().map(name).collect(), lines }
+            Group { heading: heading.join(", "), columns: column_names.clone(), lines }
         })
         .collect()
+}
+
+/// The layout's metrics, and the expected AUC where data has one.
+fn shown_metrics(report: &Report) -> Vec<&'static Metric> {
+    let mut metrics: Vec<_> = report.spec.layout.cells.iter().map(|name| metric::of(name)).collect();
+    let expected = metric::of("expected_auc");
+    if !metrics.iter().any(|m| m.name == expected.name)
+        && report.cells.iter().any(|c| c.mean(expected.name).is_some())
+    {
+        metrics.insert(1, expected);
+    }
+    metrics
 }
 
 /// The product of the column dimensions' values.
@@ -98,41 +124,61 @@ fn column_keys(report: &Report) -> Vec<BTreeMap<String, String>> {
 }
 
 /// The lines of one entry: for every metric ours, the paper's and the difference.
-fn entry_lines(report: &Report, label: &str, row: &[Option<&Cell>]) -> Vec<Line> {
+fn entry_lines(
+    report: &Report,
+    label: &str,
+    row: &[Option<&Cell>],
+    metrics: &[&'static Metric],
+) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    let main = &report.spec.layout.cells[0];
-    for metric in &report.spec.layout.cells {
-        let get = |c: &Option<&Cell>| c.and_then(|c| c.values.get(metric).cloned());
-        let ours = row.iter().map(|c| {
-            let text = match get(c).and_then(|v| v.mean().map(|m| (m, v.deviation()))) {
-                Some((mean, Some(d))) => format!("{}±{}", number(metric, mean), number(metric, d)),
-                Some((mean, None)) => number(metric, mean),
-                None if metric == main => c.map(|c| missing(&c.status)).unwrap_or_default(),
-                None => String::new(),
-            };
-            let stale = c.is_some_and(|c| c.stale) && metric == main;
-            let text = if stale { text + " (stale)" } else { text };
-            Text { text, best: metric == main && c.is_some_and(|c| is_best(report, c)) }
-        });
-        let ours: Vec<Text> = ours.collect();
-        if row.iter().any(|c| get(c).is_some()) {
+    for metric in metrics {
+        let texts = |text: fn(&Report, &Cell, &Metric) -> Text| -> Vec<Text> {
+            row.iter().map(|c| c.map(|c| text(report, c, metric)).unwrap_or_default()).collect()
+        };
+        if row.iter().flatten().any(|c| c.values.contains_key(metric.name)) {
             // Even without a number of ours: the paper's below would not say what it is.
-            lines.push(Line { label: first_label(&lines, label), what: name(metric), cells: ours });
+            lines.push(Line { label: first_label(&lines, label), what: metric.label, cells: texts(ours) });
         } else {
-            push(&mut lines, label, name(metric), ours);
+            push(&mut lines, label, metric.label, texts(ours));
         }
-        if metric == main {
-            let expected =
-                |c: &Option<&Cell>| c.and_then(|c| c.mean("expected_auc")).map(|m| number("auc", m)).into();
-            push(&mut lines, label, "expected AUC", row.iter().map(expected).collect());
-        }
-        let paper = |c: &Option<&Cell>| get(c).and_then(|v| v.paper).map(|p| number(metric, p)).into();
-        push(&mut lines, label, "  paper", row.iter().map(paper).collect());
-        let difference =
-            |c: &Option<&Cell>| get(c).and_then(|v| v.difference()).map(|d| signed(metric, d)).into();
-        push(&mut lines, label, "  difference", row.iter().map(difference).collect());
+        push(&mut lines, label, "  paper", texts(paper));
+        push(&mut lines, label, "  difference", texts(difference));
     }
     lines
+}
+
+/// The lines of one entry where metrics are the columns: ours, the paper's and the difference.
+fn metric_columns(report: &Report, label: &str, cell: &Cell, metrics: &[&'static Metric]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let texts = |text: fn(&Report, &Cell, &Metric) -> Text| -> Vec<Text> {
+        metrics.iter().map(|m| text(report, cell, m)).collect()
+    };
+    push(&mut lines, label, "ours", texts(ours));
+    push(&mut lines, label, "  paper", texts(paper));
+    push(&mut lines, label, "  difference", texts(difference));
+    lines
+}
+
+/// Our number, with its deviation over seeds; for the main metric the reason where there is none.
+fn ours(report: &Report, cell: &Cell, metric: &Metric) -> Text {
+    let is_main = metric.name == report.spec.layout.cells[0];
+    let value = cell.values.get(metric.name);
+    let text = match value.and_then(|v| v.mean().map(|m| (m, v.deviation()))) {
+        Some((mean, Some(d))) => format!("{}±{}", metric.number(mean), metric.number(d)),
+        Some((mean, None)) => metric.number(mean),
+        None if is_main => missing(&cell.status).into(),
+        None => String::new(),
+    };
+    let text = if cell.stale && is_main { text + " (stale)" } else { text };
+    Text { text, best: is_main && is_best(report, cell) }
+}
+
+fn paper(_: &Report, cell: &Cell, metric: &Metric) -> Text {
+    cell.values.get(metric.name).and_then(|v| v.paper).map(|p| metric.number(p)).into()
+}
+
+fn difference(_: &Report, cell: &Cell, metric: &Metric) -> Text {
+    cell.values.get(metric.name).and_then(|v| v.difference()).map(|d| metric.signed(d)).into()
 }
 
 /// Appends a line unless it is empty.
@@ -155,32 +201,12 @@ fn is_best(report: &Report, cell: &Cell) -> bool {
     })
 }
 
-fn missing(status: &Status) -> String {
+/// Why a cell has no number.
+pub(super) fn missing(status: &Status) -> &'static str {
     match status {
-        Status::NotYet(_) => "not yet".into(),
-        Status::NotRun => "not run".into(),
-        Status::Failed(_) => "failed".into(),
-        Status::Done | Status::Part { .. } => "—".into(),
+        Status::NotYet(_) => "not yet",
+        Status::NotRun => "not run",
+        Status::Failed(_) => "failed",
+        Status::Done | Status::Part { .. } => "—",
     }
-}
-
-/// A metric's name for readers.
-pub(super) fn name(metric: &str) -> &'static str {
-    match metric {
-        "auc" => "AUC",
-        "expected_auc" => "expected AUC",
-        "gauc" => "GAUC",
-        "s_gauc" => "sGAUC",
-        "logloss" => "log loss",
-        "rela_impr" => "RelaImpr %",
-        _ => "value",
-    }
-}
-
-fn number(metric: &str, value: f64) -> String {
-    if metric == "rela_impr" { format!("{value:.2}") } else { format!("{value:.4}") }
-}
-
-fn signed(metric: &str, value: f64) -> String {
-    if metric == "rela_impr" { format!("{value:+.2}") } else { format!("{value:+.4}") }
 }

@@ -1,5 +1,9 @@
 //! How a table's cells are laid out.
-use super::source::Source;
+use super::{
+    plot::{Plot, RawPlot},
+    source::Source,
+};
+use crate::metric::{self, METRICS};
 use anyhow::Result;
 use indexmap::IndexMap;
 use scenarec_train::Measure;
@@ -23,6 +27,7 @@ pub fn recorded_value<'a>(measure: &'a Measure, dimension: &str) -> &'a str {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLayout {
     rows: Vec<String>,
+    #[serde(default)]
     columns: Vec<String>,
     cells: Vec<String>,
     baseline: Option<IndexMap<String, serde_yaml::Value>>,
@@ -30,9 +35,10 @@ pub(super) struct RawLayout {
     labels: IndexMap<String, IndexMap<String, String>>,
     #[serde(default, rename = "where")]
     filter: IndexMap<String, String>,
+    plot: Option<RawPlot>,
 }
 
-/// What RelaImpr is relative to.
+/// What RelaImpr and ratios are relative to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Baseline {
     /// The entry `name` of `dimension`.
@@ -65,16 +71,18 @@ impl Baseline {
 pub struct Layout {
     /// Dimensions of the lines: the last one labels them, the others head groups of lines.
     pub rows: Vec<String>,
-    /// Dimensions of the columns.
+    /// Dimensions of the columns; without one, every metric has a column.
     pub columns: Vec<String>,
     /// Metrics shown, the main one first.
     pub cells: Vec<String>,
-    /// What RelaImpr is relative to.
+    /// What RelaImpr and ratios are relative to.
     pub baseline: Option<Baseline>,
     /// Recorded dimensions: their values in order, with the paper's names.
     pub labels: IndexMap<String, IndexMap<String, String>>,
     /// Values that measures must have to count.
     pub filter: IndexMap<String, String>,
+    /// How it is plotted, if it is.
+    pub plot: Option<Plot>,
 }
 
 impl RawLayout {
@@ -115,9 +123,17 @@ impl RawLayout {
             None => None,
             Some(b) => Some(check_baseline(b, source, grid)?),
         };
-        if baseline.is_none() && self.cells.iter().any(|c| c == "rela_impr") {
-            return Err(source.error_at(&path(&["cells"]), "rela_impr needs layout.baseline"));
-        }
+        check_cells(&self.cells, baseline.as_ref(), source)?;
+        let plot = match self.plot {
+            None => None,
+            Some(p) => {
+                let mut dimensions = grid.clone();
+                dimensions.extend(
+                    self.labels.iter().map(|(name, labels)| (name.clone(), labels.keys().cloned().collect())),
+                );
+                Some(p.check(source, &dimensions, &self.cells)?)
+            }
+        };
         Ok(Layout {
             rows: self.rows,
             columns: self.columns,
@@ -125,8 +141,38 @@ impl RawLayout {
             baseline,
             labels: self.labels,
             filter: self.filter,
+            plot,
         })
     }
+}
+
+/// Metrics are known; those that are computed have what they are computed from.
+fn check_cells(cells: &[String], baseline: Option<&Baseline>, source: &Source) -> Result<()> {
+    for (i, name) in cells.iter().enumerate() {
+        let error = |message: String| {
+            Err(source.error_at(&["layout".into(), "cells".into(), i.to_string()], message))
+        };
+        let Some(metric) = metric::find(name) else {
+            return error(super::unknown_name("metric", name, METRICS.iter().map(|m| m.name)));
+        };
+        if metric.measure.is_some() {
+            continue;
+        }
+        if i == 0 {
+            return error(format!("{name} is computed from another metric, which comes first"));
+        }
+        if baseline.is_none() {
+            return error(format!("{name} needs layout.baseline"));
+        }
+        if name == "rela_impr" && !cells.iter().any(|c| c == "auc") {
+            return error("rela_impr needs auc among the cells".into());
+        }
+        let best_of = matches!(baseline, Some(Baseline::BestOf { .. }));
+        if name == "ratio" && best_of && metric::of(&cells[0]).better.is_none() {
+            return error(format!("no value of {} is the best: name one entry as the baseline", cells[0]));
+        }
+    }
+    Ok(())
 }
 
 /// `{ method: none }` or `{ best_of: method, except: [csdm] }`.

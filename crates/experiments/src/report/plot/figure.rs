@@ -1,0 +1,188 @@
+//! What a plot shows: the report's cells by panel, series and place on the x axis.
+use crate::{
+    metric::{self, Metric},
+    report::{Report, cells, cells::Cell, view},
+    spec::{Plot, PlotKind, Scale, YFrom},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The whole.
+pub(super) struct Figure<'a> {
+    /// Heading.
+    pub title: &'a str,
+    /// Lines below it.
+    pub about: Vec<String>,
+    /// What marks the values.
+    pub kind: PlotKind,
+    /// The metric.
+    pub metric: &'static Metric,
+    /// Where the y axes begin.
+    pub y_from: YFrom,
+    /// Name of the x axis.
+    pub x_name: String,
+    /// Places on the x axis, in the spec's order.
+    pub xs: Vec<Place>,
+    /// Names of the series; a single one may have none.
+    pub series: Vec<String>,
+    /// One drawing each.
+    pub panels: Vec<Panel>,
+}
+
+/// A place on the x axis.
+pub(super) struct Place {
+    /// Where, in the axis's own units.
+    pub position: f64,
+    /// Its name.
+    pub label: String,
+}
+
+/// One drawing.
+pub(super) struct Panel {
+    /// What it is about.
+    pub title: String,
+    /// What the data is, and what is missing.
+    pub notes: Vec<String>,
+    /// Its values.
+    pub marks: Vec<Mark>,
+}
+
+/// One value.
+#[derive(Debug, PartialEq)]
+pub(super) struct Mark {
+    /// Its place, an index of [`Figure::xs`].
+    pub x: usize,
+    /// Its series, an index of [`Figure::series`].
+    pub series: usize,
+    /// Our mean over seeds, or why there is none.
+    pub mean: Result<f64, &'static str>,
+    /// Its deviation over seeds.
+    pub deviation: Option<f64>,
+    /// What the paper prints.
+    pub paper: Option<f64>,
+}
+
+impl<'a> Figure<'a> {
+    /// The cells of the report as `plot` says.
+    pub fn new(report: &'a Report, plot: &Plot) -> Self {
+        let spec = report.spec;
+        let xs = present(report, &plot.x);
+        let series: Vec<String> = plot.series.iter().flat_map(|s| present(report, s)).collect();
+        let place = |(i, value): (usize, &String)| {
+            let number: Option<f64> = if plot.numeric { value.parse().ok() } else { None };
+            let position = match (number, plot.scale_x) {
+                (Some(n), Scale::Log) => n.log10(),
+                (Some(n), Scale::Linear) => n,
+                (None, _) => i as f64,
+            };
+            Place { position, label: spec.label(&plot.x, value).into() }
+        };
+        let names = match &plot.series {
+            Some(s) => series.iter().map(|v| spec.label(s, v).into()).collect(),
+            None => vec![String::new()],
+        };
+        let mut groups: Vec<(Vec<&String>, Vec<&Cell>)> = Vec::new();
+        for cell in &report.cells {
+            let key: Vec<&String> = plot.panels.iter().map(|p| &cell.coordinates[p]).collect();
+            match groups.iter_mut().find(|(k, _)| *k == key) {
+                Some((_, g)) => g.push(cell),
+                None => groups.push((key, vec![cell])),
+            }
+        }
+        let index = |values: &[String], cell: &Cell, dimension: &String| {
+            let value = &cell.coordinates[dimension];
+            values.iter().position(|v| v == value).expect("values are those of the cells")
+        };
+        let mark = |cell: &&Cell| {
+            let value = cell.values.get(&plot.y);
+            Mark {
+                x: index(&xs, cell, &plot.x),
+                series: plot.series.as_ref().map_or(0, |s| index(&series, cell, s)),
+                mean: value.and_then(|v| v.mean()).ok_or(view::missing(&cell.status)),
+                deviation: value.and_then(|v| v.deviation()),
+                paper: value.and_then(|v| v.paper),
+            }
+        };
+        let panel = |(key, cells): (Vec<&String>, Vec<&Cell>)| {
+            let title: Vec<&str> = plot.panels.iter().zip(key).map(|(d, v)| spec.label(d, v)).collect();
+            Panel {
+                title: title.join(", "),
+                notes: notes(report, &cells),
+                marks: cells.iter().map(mark).collect(),
+            }
+        };
+        let mut panels: Vec<Panel> = groups.into_iter().map(panel).collect();
+        let xs: Vec<Place> = xs.iter().enumerate().map(place).collect();
+        if plot.kind == PlotKind::Lines {
+            for p in &mut panels {
+                p.notes.extend(interruptions(&p.marks, &xs, &names));
+            }
+        }
+        Self {
+            title: &spec.title,
+            about: report.about(),
+            kind: plot.kind,
+            metric: metric::of(&plot.y),
+            y_from: plot.y_from,
+            x_name: plot.x.replace('_', " "),
+            xs,
+            series: names,
+            panels,
+        }
+    }
+
+    /// All marks.
+    pub fn marks(&self) -> impl Iterator<Item = &Mark> {
+        self.panels.iter().flat_map(|p| &p.marks)
+    }
+}
+
+/// A dimension's values, in the spec's order, that are among the report's cells.
+fn present(report: &Report, dimension: &str) -> Vec<String> {
+    let is_there = |v: &String| report.cells.iter().any(|c| &c.coordinates[dimension] == v);
+    report.spec.values(dimension).into_iter().filter(is_there).collect()
+}
+
+/// What the data of these cells is, and why some have no number or fewer seeds.
+fn notes(report: &Report, cells: &[&Cell]) -> Vec<String> {
+    let mut made_on: BTreeMap<&String, BTreeSet<&str>> = BTreeMap::new();
+    for cell in cells.iter().filter(|c| !c.provenance.is_empty()) {
+        made_on.entry(&cell.coordinates["dataset"]).or_default().insert(&cell.provenance);
+    }
+    let several = made_on.len() > 1;
+    let mut lines = Vec::new();
+    for (dataset, provenances) in made_on {
+        for provenance in provenances {
+            let note = report.notes.get(dataset).filter(|n| n.starts_with(provenance));
+            let note = note.cloned().unwrap_or_else(|| format!("{provenance} data"));
+            let name = report.spec.label("dataset", dataset);
+            lines.push(if several { format!("{name}: {note}") } else { note });
+        }
+    }
+    for (reason, n) in cells::reasons(cells.iter().copied()) {
+        lines.push(if n == cells.len() { reason } else { format!("{n} of {} {reason}", cells.len()) });
+    }
+    lines
+}
+
+/// "CVAR, CSDM: not run at 0.1": where single lines have gaps. Bars say it in the gap itself.
+fn interruptions(marks: &[Mark], xs: &[Place], series: &[String]) -> Vec<String> {
+    let some_value = |x: usize| marks.iter().any(|m| m.x == x && m.mean.is_ok());
+    let mut gaps: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();
+    for (i, name) in series.iter().enumerate() {
+        let of_series: Vec<&Mark> = marks.iter().filter(|m| m.series == i).collect();
+        let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for m in &of_series {
+            if let Err(why) = m.mean
+                && some_value(m.x)
+            {
+                places.entry(why).or_default().push(&xs[m.x].label);
+            }
+        }
+        for (why, labels) in places {
+            let everywhere = labels.len() == of_series.len();
+            let at = if everywhere { String::new() } else { format!(" at {}", labels.join(", ")) };
+            gaps.entry((at, why)).or_default().push(name);
+        }
+    }
+    gaps.into_iter().map(|((at, why), names)| format!("{}: {why}{at}", names.join(", "))).collect()
+}
