@@ -4,7 +4,7 @@ mod gc;
 mod select;
 mod tables;
 
-use crate::{engine, parity, roots::Roots};
+use crate::{engine, parity, roots::Roots, warm};
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::{io::Write, path::PathBuf, process::ExitCode};
@@ -51,6 +51,8 @@ enum Command {
     Data(data::DataCommand),
     /// Logits, loss and gradients of a model for given weights and inputs.
     Parity(parity::ParityArgs),
+    /// Embeddings for the new items of a net of your own, from the trained ones and side information.
+    Warm(warm::WarmArgs),
     /// Check this machine and this checkout.
     Doctor {
         #[command(flatten)]
@@ -112,6 +114,7 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
         Command::Report(args) => tables::report(&roots(&args.table.folders)?, paper, &args)?,
         Command::Data(command) => data::execute(root, &command)?,
         Command::Parity(args) => parity::run(&args)?,
+        Command::Warm(args) => print(&warm::run(&args)?)?,
         Command::Doctor { folders } => return crate::doctor::run(&roots(&folders)?),
         Command::Gc { yes, folders } => gc::run(&roots(&folders)?, yes)?,
         Command::Completions { shell } => {
