@@ -4,7 +4,7 @@
 //! A DeepFM learns from MovieLens-1M's old items; its item embeddings, and the movies' years, titles and genres, are
 //! exported; `scenarec warm` makes embeddings for the new movies; they are written back. The click loss takes no part.
 //!
-//!     cargo run --example warm_new_items                      # simulated, 20,000 rows, seconds
+//!     cargo run --example warm_new_items                      # simulated, 200,000 rows, seconds
 //!     cargo run --example warm_new_items -- --full --seeds 10 # from data/raw, where it is there
 use anyhow::{Context, Result};
 use arrow::{
@@ -63,9 +63,9 @@ fn main() -> Result<()> {
     tch::set_num_threads(1);
     let folder = tempfile::tempdir()?;
     let roots = Roots { raw, cache: folder.path().join("cache") };
-    let Prepared { dataset, splits } = prepare(&roots, full)?;
-    println!("{}: {} ({})", dataset.name, dataset.provenance, dataset.note);
-    let mut world = World::new(dataset, &splits, if full { 2048 } else { 256 })?;
+    let prepared = prepare(&roots, full)?;
+    println!("{}: {} ({})", prepared.dataset.name, prepared.dataset.provenance, prepared.dataset.note);
+    let world = World::new(prepared, full)?;
     let mut all: [Vec<f64>; 3] = Default::default();
     for seed in 1..=seeds {
         let outcome = world.outcome(seed, folder.path())?;
@@ -94,9 +94,9 @@ pub fn prepare(roots: &Roots, full: bool) -> Result<Prepared> {
     let over = match full {
         true => Override::default(),
         false => Override {
-            rows: Some(20_000),
+            rows: Some(200_000),
             force_simulated: true,
-            split: Some(SplitPlan::ColdItem { threshold: 40, k: 4 }),
+            split: Some(SplitPlan::ColdItem { threshold: 90, k: 8 }),
         },
     };
     Ok(scenarec_data::prepare(&config, roots, &over)?)
@@ -109,12 +109,15 @@ pub struct World {
     test: Feed,
     /// A row of every item, and its rows among those trained on.
     items: BTreeMap<u32, (u32, u32)>,
-    batch: usize,
+    training: Epochs,
 }
 
 impl World {
-    /// Training takes `batch` rows at a time.
-    pub fn new(data: Dataset, splits: &scenarec_data::Splits, batch: usize) -> Result<Self> {
+    /// The whole data are learned from as in CSDM's Table 1, a few rows more often.
+    pub fn new(prepared: Prepared, full: bool) -> Result<Self> {
+        let Prepared { dataset: data, splits } = prepared;
+        let (epochs, batch) = if full { (1, 2048) } else { (2, 512) };
+        let training = Epochs { epochs, batch, iters: 1 };
         let part =
             |name: &str| splits.get(name).map(<[u32]>::to_vec).with_context(|| format!("no part {name}"));
         let (base, test) = (part("train_base")?, part("test")?);
@@ -126,11 +129,11 @@ impl World {
         }
         let data = Arc::new(data);
         let feed = |rows| Feed::new(data.clone(), rows);
-        Ok(Self { base: feed(base), test: feed(test), items, batch, data })
+        Ok(Self { base: feed(base), test: feed(test), items, training, data })
     }
 
     /// Trains a net, warms its new items through files in `folder`, and evaluates.
-    pub fn outcome(&mut self, seed: u64, folder: &Path) -> Result<Outcome> {
+    pub fn outcome(&self, seed: u64, folder: &Path) -> Result<Outcome> {
         let mut net = self.train(seed)?;
         let before = self.auc(&mut net)?;
         let (items, embeddings) = (folder.join("items.parquet"), folder.join("net.safetensors"));
@@ -142,7 +145,7 @@ impl World {
         command.extend(["--embeddings".into(), format!("{}:{TABLE}", embeddings.display()).into()]);
         command.extend(["--out".into(), out.clone().into_os_string()]);
         command.extend(["--seed".into(), seed.to_string().into()]);
-        let report = warm::run(&Command::try_parse_from(command)?.warm)?;
+        let report = warm::run(&Command::try_parse_from(command)?.warm, &Silent)?;
 
         let new = self.ids(|trained| trained == 0);
         let old = net.weights.tables.get_rows(TABLE, &self.ids(|trained| trained > 0))?;
@@ -165,7 +168,6 @@ impl World {
         let model = serde_yaml::from_str(model)?;
         let mut net = scenarec_backbones::build(&self.data.schema, &model, Build::cpu(seed))?;
         let mut optimizer = Optimizer::new(OptimSpec::adam(1e-3, 1e-6), &mut net.weights);
-        let epochs = Epochs { epochs: 1, batch: self.batch, iters: 1 };
         let mut shuffle = rng::stream(seed, "shuffle");
         let step = |net: &mut Net, batch: &scenarec_train::Batch, _: usize| {
             let x = net.weights.tables.embed_with(batch, true, None);
@@ -173,7 +175,7 @@ impl World {
             optimizer.step(&loss, &mut net.weights)?;
             Ok(loss)
         };
-        fit("train", &mut net, &self.base, epochs, &mut shuffle, &Silent, step, None)?;
+        fit("train", &mut net, &self.base, self.training, &mut shuffle, &Silent, step, None)?;
         Ok(net)
     }
 
@@ -200,7 +202,8 @@ impl World {
         for name in SIDE {
             let column = self.data.column(name).with_context(|| format!("no field {name}"))?;
             let array: ArrayRef = match column {
-                Column::Id(ids) => Arc::new(UInt32Array::from_iter_values(rows().map(|r| ids[r]))),
+                // The year's number: years in order, so a quantity rather than a name.
+                Column::Id(ids) => Arc::new(Float32Array::from_iter_values(rows().map(|r| ids[r] as f32))),
                 Column::Real(values) => Arc::new(Float32Array::from_iter_values(rows().map(|r| values[r]))),
                 Column::Ragged { offsets, values, .. } => {
                     let mut lists = ListBuilder::new(UInt32Builder::new());

@@ -7,3 +7,4 @@ mod layering;
 mod project;
 mod registry;
 mod resume;
+mod warm;

@@ -1,12 +1,14 @@
 //! The command line that `scenarec` and the papers' own binaries share.
 mod data;
 mod gc;
+mod progress;
 mod select;
 mod tables;
 
 use crate::{engine, parity, roots::Roots, warm};
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use progress::ProgressBar;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// Reproduces papers on cold-start and multi-scenario click-through-rate prediction, table by table.
@@ -114,7 +116,11 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
         Command::Report(args) => tables::report(&roots(&args.table.folders)?, paper, &args)?,
         Command::Data(command) => data::execute(root, &command)?,
         Command::Parity(args) => parity::run(&args)?,
-        Command::Warm(args) => print(&warm::run(&args)?)?,
+        Command::Warm(args) => {
+            // Sums depend on the number of threads, and a seed shall decide everything.
+            scenarec_train::open_device("cpu", 1)?;
+            print(&warm::run(&args, &ProgressBar::default())?)?;
+        }
         Command::Doctor { folders } => return crate::doctor::run(&roots(&folders)?),
         Command::Gc { yes, folders } => gc::run(&roots(&folders)?, yes)?,
         Command::Completions { shell } => {

@@ -116,3 +116,52 @@ fn frequency(count: &[f64], fit: &[u32]) -> Vec<f32> {
     let scale = if hi > lo { 1.0 / (hi - lo) } else { 0.0 };
     logs.iter().map(|v| ((v - lo) * scale).clamp(0.0, 1.0) as f32).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::warm::Key;
+
+    fn items(side: Column, count: &[f64]) -> Items {
+        Items {
+            file: "items.parquet".into(),
+            keys: (0..count.len() as i64).map(Key::Number).collect(),
+            count: count.to_vec(),
+            new: vec![false; count.len()],
+            side: vec![("x".into(), side)],
+        }
+    }
+
+    fn ids(data: &Dataset) -> &[u32] {
+        match data.column("side.x") {
+            Some(Column::Id(ids)) => ids,
+            Some(Column::Ragged { values, .. }) => values,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn values_that_too_few_items_have_are_one() {
+        // Rows 5 and 6 are not learned from: their 2s do not count, and 9 was never seen.
+        let column = Column::Id(vec![1, 1, 2, 0, 0, 2, 9]);
+        let of = |min| dataset(&items(column.clone(), &[1.0; 7]), &[0, 1, 2, 3, 4], min).unwrap();
+        assert_eq!(ids(&of(1)), [1, 1, 2, 0, 0, 2, 0]);
+        assert_eq!(ids(&of(2)), [1, 1, 0, 0, 0, 0, 0]);
+        assert_eq!(of(2).schema.table("side.x").unwrap().1.rows, 2);
+        let bags = Column::Ragged { offsets: vec![0, 2, 3], values: vec![5, 6, 6], weights: None };
+        assert_eq!(ids(&dataset(&items(bags, &[1.0; 2]), &[0, 1], 2).unwrap()), [0, 1, 1]);
+    }
+
+    #[test]
+    fn numbers_are_scaled_by_what_is_learned_from() {
+        let column = Column::Real(vec![1.0, 3.0, 5.0]);
+        let e = std::f64::consts::E;
+        let data = dataset(&items(column, &[e - 1.0, e * e * e - 1.0, 0.0]), &[0, 1], 1).unwrap();
+        assert_eq!(data.column("side.x"), Some(&Column::Real(vec![-1.0, 1.0, 3.0])));
+        // ln(1 + count) is 1, 3 and 0; what is rarer than all that was learned from counts as the rarest.
+        assert_eq!(data.column(FREQUENCY), Some(&Column::Real(vec![0.0, 1.0, 0.0])));
+        let equal = dataset(&items(Column::Real(vec![2.0; 3]), &[4.0; 3]), &[0, 1, 2], 1).unwrap();
+        assert_eq!(equal.column("side.x"), Some(&Column::Real(vec![0.0; 3])));
+        assert_eq!(equal.column(FREQUENCY), Some(&Column::Real(vec![0.0; 3])));
+    }
+}

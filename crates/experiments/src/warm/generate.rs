@@ -1,99 +1,25 @@
 //! Training CSDM's generator on trained embeddings, and generating the new items'.
 use super::{
     embeddings::Embeddings,
-    features::{FREQUENCY, dataset},
+    features::dataset,
     items::Items,
-    report::{HeldOut, Report},
+    options::WarmOptions,
+    report::{Choice, HeldOut, Report},
 };
 use anyhow::{Result, ensure};
-use clap::Args;
 use rand::seq::SliceRandom;
-use scenarec_diffusion::{Csdm, CsdmConfig, csdm::Coefficient};
+use scenarec_data::Dataset;
+use scenarec_diffusion::Csdm;
 use scenarec_train::{
-    Build, Epochs, Feed, OptimSpec, Optimizer, Progress, Stopping,
-    cold::{Generator, SideChoice},
-    config::check,
-    fit, rng, to_vec,
+    Build, Epochs, Feed, OptimSpec, Optimizer, Progress, Stopping, cold::Generator, fit, rng, to_vec,
 };
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
-/// The share of old items that is held out to decide when to stop, and as much again to report on.
+/// The share of old items that is held out to report on.
 const HELD_OUT: f64 = 0.1;
 /// Items per batch while nothing is trained; no result depends on it.
 const GENERATION_BATCH: usize = 4096;
-
-/// How the generator is made and trained.
-#[derive(Args, Clone, Debug, PartialEq)]
-pub struct WarmOptions {
-    /// Most passes over the old items.
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    pub epochs: usize,
-    /// Passes without a smaller error on held-out items after which training stops.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub patience: usize,
-    /// Items per batch.
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    pub batch: usize,
-    /// Adam's learning rate.
-    #[arg(long, value_name = "N", default_value_t = 1e-3)]
-    pub lr: f64,
-    /// L2 penalty.
-    #[arg(long, value_name = "N", default_value_t = 1e-6)]
-    pub weight_decay: f64,
-    /// ρ: weight of the diffusion loss (Eq. 9).
-    #[arg(long, value_name = "N", default_value_t = 1e-3)]
-    pub rho: f64,
-    /// s: every s-th of the 100 steps is visited in the reverse pass.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub stride: usize,
-    /// Dropout probability on h in the forward process and on the noise predictor's state.
-    #[arg(long, value_name = "N", default_value_t = 0.5)]
-    pub dropout: f64,
-    /// Standard deviation of the side tables' initial values.
-    #[arg(long, value_name = "N", default_value_t = 1.0)]
-    pub side_std: f64,
-    /// Side values that fewer old items have count as unknown.
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub min_count: usize,
-    /// Decides everything random.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-}
-
-impl WarmOptions {
-    fn check(&self) -> Result<()> {
-        let &Self { epochs, patience, batch, lr, weight_decay, .. } = self;
-        check(epochs > 0, "epochs", || "0: nothing would be learned".into())?;
-        check(patience > 0, "patience", || "0: training could not begin".into())?;
-        check(batch > 0, "batch", || "0 items".into())?;
-        check(lr > 0.0 && lr.is_finite(), "lr", || format!("{lr} is not above 0"))?;
-        check(weight_decay >= 0.0 && weight_decay.is_finite(), "weight_decay", || {
-            format!("{weight_decay} is not a number from 0 on")
-        })
-    }
-
-    fn csdm(&self) -> CsdmConfig {
-        CsdmConfig {
-            name: "csdm".into(),
-            coefficient: Coefficient::SqrtC,
-            diffusion: true,
-            timesteps: 100,
-            beta: 1e-5,
-            stride: self.stride,
-            rho: self.rho,
-            train_denoiser: true,
-            denoiser_dropout: self.dropout,
-            side_dropout: self.dropout,
-            dropout_at_generation: false,
-            side: SideChoice::FeaturesOnly,
-            frequency: FREQUENCY.into(),
-            iters: 1,
-            epochs: self.epochs,
-            warm_epochs: 0,
-            keep_finetuned: false,
-        }
-    }
-}
 
 /// What [`warm`] made.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,8 +30,9 @@ pub struct Warmed {
     pub report: Report,
 }
 
-/// Generates the new items' embeddings. A first generator, which does not learn from the held-out items, decides how many
-/// epochs are best and gives the report; a second one learns from all old items for as long.
+/// Generates the new items' embeddings. Generators that do not learn from one of the folds each decide for how many
+/// epochs to train and how far to trust the result; one that does so is measured on held-out items, which none of them
+/// saw; one that learns from all old items in the same way makes the new ones'.
 pub fn warm(
     items: &Items,
     embeddings: &Embeddings,
@@ -115,28 +42,66 @@ pub fn warm(
     options.check()?;
     let trained = Trained::new(items, embeddings)?;
     let mut old = items.which(false);
+    let needed = 10.max(2 * options.folds);
     ensure!(
-        old.len() >= 10,
-        "{}: {} old items are too few to learn from: at least 10 are needed",
+        old.len() >= needed,
+        "{}: {} old items are too few to learn from: at least {needed} are needed",
         items.file.display(),
         old.len()
     );
     old.shuffle(&mut rng::stream(options.seed, "warm.hold_out"));
-    let held = (old.len() as f64 * HELD_OUT).ceil() as usize;
-    let (test, rest) = old.split_at(held);
-    let (stop, learn) = rest.split_at(held);
+    let (test, rest) = old.split_at((old.len() as f64 * HELD_OUT).ceil() as usize);
 
-    let mut first = Learner::new(items, &trained, learn, options)?;
-    let (epochs, passes) = first.train("choose the epochs", learn, options, Some(stop), progress)?;
-    let made = first.generate(test)?;
-    let held_out = HeldOut::new(&made, &trained.values(test), &trained.values(learn), embeddings.dim);
-    let mut last = Learner::new(items, &trained, &old, options)?;
-    let until = WarmOptions { epochs, ..options.clone() };
-    last.train("train on all", &old, &until, None, progress)?;
+    let choice = choose(items, &trained, rest, options, progress)?;
+    let made = follow(&choice, items, &trained, rest, options, progress)?.generate(test)?;
+    let held_out = HeldOut::new(&made, &trained.values(test), &trained.values(rest), embeddings.dim);
     let new = items.which(true);
-    let vectors = last.generate(&new)?;
-    let report = Report { old: old.len(), new: new.len(), epochs, passes, held_out };
+    let vectors = follow(&choice, items, &trained, &old, options, progress)?.generate(&new)?;
+    let report = Report { old: old.len(), new: new.len(), choice, held_out };
     Ok(Warmed { vectors, report })
+}
+
+/// Trains on all but one fold of `rest` at a time.
+fn choose(
+    items: &Items,
+    trained: &Trained,
+    rest: &[u32],
+    options: &WarmOptions,
+    progress: &dyn Progress,
+) -> Result<Choice> {
+    let mut best = Vec::new();
+    let (mut along, mut length) = (0.0, 0.0);
+    for fold in 0..options.folds {
+        let part =
+            |held: bool| rest.iter().enumerate().filter(move |(i, _)| (i % options.folds == fold) == held);
+        let (held, learn): (Vec<u32>, Vec<u32>) =
+            (part(true).map(|(_, i)| *i).collect(), part(false).map(|(_, i)| *i).collect());
+        let mut learner = Learner::new(items, trained, &learn, options)?;
+        best.push(learner.train(&format!("fold {fold}"), &learn, options, Some(&held), progress)?);
+        let made = Tensor::from_slice(&learner.generate(&held)?).reshape_as(&trained.rows(&held));
+        let (made, wanted) = (made - &learner.mean, trained.rows(&held) - &learner.mean);
+        along += (&made * wanted).sum(Kind::Double).double_value(&[]);
+        length += made.square().sum(Kind::Double).double_value(&[]);
+    }
+    best.sort_unstable();
+    let strength = if length > 0.0 { (along / length).clamp(0.0, 1.0) } else { 0.0 };
+    Ok(Choice { epochs: best[best.len() / 2], strength })
+}
+
+/// A generator trained on `learn` as was chosen.
+fn follow<'a>(
+    choice: &Choice,
+    items: &Items,
+    trained: &'a Trained,
+    learn: &[u32],
+    options: &WarmOptions,
+    progress: &dyn Progress,
+) -> Result<Learner<'a>> {
+    let mut learner = Learner::new(items, trained, learn, options)?;
+    let options = WarmOptions { epochs: choice.epochs, ..options.clone() };
+    learner.train("train", learn, &options, None, progress)?;
+    learner.strength = choice.strength;
+    Ok(learner)
 }
 
 /// The trained embeddings by item number.
@@ -171,10 +136,12 @@ impl Trained {
 struct Learner<'a> {
     csdm: Csdm,
     trained: &'a Trained,
-    all: Feed,
+    data: Arc<Dataset>,
     /// Mean of every dimension, `[d]`, and one deviation for all: a dimension that varies more matters more.
     mean: Tensor,
     deviation: f64,
+    /// How far to go from the mean to what is generated, 0 to 1.
+    strength: f64,
 }
 
 impl<'a> Learner<'a> {
@@ -189,14 +156,14 @@ impl<'a> Learner<'a> {
         let mut tables = csdm.weights().tables.state();
         tables.values_mut().for_each(|t| *t = &*t * options.side_std);
         csdm.weights().tables.load(&tables, "")?;
-        Ok(Self { csdm: csdm, trained, all: Feed::new(data, Vec::new()), mean, deviation })
+        Ok(Self { csdm, trained, data, mean, deviation, strength: 1.0 })
     }
 
     fn feed(&self, items: &[u32]) -> Feed {
-        Feed::new(self.all.data().clone(), items.to_vec())
+        Feed::new(self.data.clone(), items.to_vec())
     }
 
-    /// The epochs that were best for `stop` (all of them without it), and those that were tried.
+    /// The number of epochs that was best for `stop`; all of them without it.
     fn train(
         &mut self,
         what: &str,
@@ -204,7 +171,7 @@ impl<'a> Learner<'a> {
         options: &WarmOptions,
         stop: Option<&[u32]>,
         progress: &dyn Progress,
-    ) -> Result<(usize, usize)> {
+    ) -> Result<usize> {
         let mut optimizer =
             Optimizer::new(OptimSpec::adam(options.lr, options.weight_decay), self.csdm.weights());
         let mut shuffle = rng::stream(options.seed, "warm.shuffle");
@@ -228,6 +195,7 @@ impl<'a> Learner<'a> {
             &mut shuffle,
             progress,
             |learner, batch, _| {
+                // The first field's ids are the items' numbers.
                 let target = (learner.trained.rows(&batch.ids[0].ids) - &learner.mean) / learner.deviation;
                 let csdm = &mut learner.csdm;
                 let embedded = csdm.weights().tables.embed(batch);
@@ -239,7 +207,7 @@ impl<'a> Learner<'a> {
             stop.map(|_| stopping),
         )?;
         let best = done.scores.iter().enumerate().rev().max_by(|a, b| a.1.total_cmp(b.1));
-        Ok((best.map_or(options.epochs, |(epoch, _)| epoch + 1), done.losses.len()))
+        Ok(best.map_or(options.epochs, |(epoch, _)| epoch + 1))
     }
 
     /// Mean squared error of generated embeddings, in their own units.
@@ -254,7 +222,7 @@ impl<'a> Learner<'a> {
         for batch in self.feed(items).in_order(GENERATION_BATCH) {
             let csdm = &mut self.csdm;
             let embedded = csdm.weights().tables.embed(&batch);
-            let made = csdm.generate(&batch, &embedded)? * self.deviation + &self.mean;
+            let made = csdm.generate(&batch, &embedded)? * (self.deviation * self.strength) + &self.mean;
             out.extend(to_vec(&made.to_device(Device::Cpu)));
         }
         Ok(out)

@@ -6,20 +6,22 @@ mod features;
 mod generate;
 mod items;
 mod key;
+mod options;
 mod output;
 mod report;
 mod tensors;
 
 pub use embeddings::Embeddings;
-pub use generate::{WarmOptions, Warmed, warm};
+pub use generate::{Warmed, warm};
 pub use items::Items;
 pub use key::Key;
-pub use report::{Fit, HeldOut, Report};
+pub use options::WarmOptions;
+pub use report::{Choice, Fit, HeldOut, Report};
 
 use crate::atomic::AtomicFile;
 use anyhow::{Result, bail};
 use clap::Args;
-use scenarec_train::Silent;
+use scenarec_train::Progress;
 use std::path::{Path, PathBuf};
 
 /// `scenarec warm`.
@@ -66,14 +68,14 @@ impl Format {
 }
 
 /// Reads the files, trains, writes `--out`; what is to be told.
-pub fn run(args: &WarmArgs) -> Result<String> {
+pub fn run(args: &WarmArgs, progress: &dyn Progress) -> Result<String> {
     let format = Format::of(&args.out)?;
     let items = Items::read(&args.items, args.new_below)?;
     let embeddings = Embeddings::read(&args.embeddings)?;
     let mut table = embeddings.for_new(&items, args.whole)?;
     table.check_format(format)?;
     let out = AtomicFile::begin(&args.out)?;
-    let warmed = warm(&items, &embeddings, &args.options, &Silent)?;
+    let warmed = warm(&items, &embeddings, &args.options, progress)?;
     table.set_new(&items, &warmed.vectors)?;
     table.write(out.temporary(), format)?;
     out.finish()?;

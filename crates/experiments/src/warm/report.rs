@@ -9,12 +9,20 @@ pub struct Report {
     pub old: usize,
     /// New items.
     pub new: usize,
-    /// Epochs that were best on held-out items, which the generator was trained for.
-    pub epochs: usize,
-    /// Epochs that were tried to find them.
-    pub passes: usize,
+    /// What the folds decided.
+    pub choice: Choice,
     /// What was measured on old items that were held out.
     pub held_out: HeldOut,
+}
+
+/// How the generator is trained and used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Passes over the old items: the median of what was best for the folds.
+    pub epochs: usize,
+    /// How far embeddings go from the old items' mean to what is generated, 0 to 1: what met the folds' trained
+    /// embeddings best.
+    pub strength: f64,
 }
 
 /// Errors against trained embeddings.
@@ -70,8 +78,9 @@ fn cosine(a: &[f32], b: &[f32], dim: usize) -> f64 {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { old, new, epochs, passes, held_out: HeldOut { items, generated, mean, zero } } = self;
-        writeln!(f, "{new} new items from {old} old ones, {epochs} epochs (best of {passes})")?;
+        let Self { old, new, choice: Choice { epochs, strength }, held_out } = self;
+        let HeldOut { items, generated, mean, zero } = held_out;
+        writeln!(f, "{new} new items from {old} old ones; {epochs} epochs, strength {strength:.2}")?;
         writeln!(f, "on {items} old items that were held out   mean squared error   cosine")?;
         let mut line = |what: &str, mse: f64, cosine: &str| writeln!(f, "{what:<38} {mse:>20.6} {cosine:>8}");
         line("  generated", generated.mse, &format!("{:.3}", generated.cosine))?;
