@@ -267,11 +267,15 @@ fn the_loss_is_its_formula() {
             let diffusion = (predicted - &draws.noise).square().mean(Kind::Float);
             let generated = reverse(&config, &w, &h, &count);
             let logits = batch.logits_with(net, &generated);
-            let expected = bce(&logits, batch.labels) + diffusion * 0.3;
+            let expected = bce(&logits, batch.labels) + &diffusion * 0.3;
             let (loss, _, own) = csdm.loss_with(net, &batch, &draws, false).unwrap();
             assert!(distance(&own, &generated) < 1e-4 * magnitude(&generated));
             let error = distance(&loss, &expected) / magnitude(&expected);
             assert!(error < 1e-5, "{config:?}: {error:e}");
+            let e = batch.item_embedding();
+            let expected = (&generated - &e).square().mean(Kind::Float) + diffusion * 0.3;
+            let loss = csdm.regression_loss(batch.batch, batch.embedded, &e, &draws, false).unwrap();
+            assert!(distance(&loss, &expected) < 1e-5 * magnitude(&expected), "{config:?}");
             let short = CsdmDraws { t: draws.t.narrow(0, 0, 1), noise: draws.noise };
             let error = csdm.loss_with(net, &batch, &short, false).unwrap_err().to_string();
             assert_eq!(error, "one draw per row is needed");

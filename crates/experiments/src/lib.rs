@@ -3,6 +3,7 @@
 //! A table's YAML ([`spec`]) resolves to complete jobs ([`job`]), each with an id that stands for everything its result
 //! depends on ([`id`]); the planner ([`plan`]) finds which of them exist in the [`store`]; the [`engine`] executes the
 //! rest as processes of their own; and the [`report`] turns their measures into tables.
+pub mod atomic;
 pub mod cli;
 pub mod doctor;
 pub mod engine;
@@ -17,3 +18,4 @@ pub mod report;
 pub mod roots;
 pub mod spec;
 pub mod store;
+pub mod warm;

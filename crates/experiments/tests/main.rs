@@ -9,3 +9,4 @@ mod project;
 mod registry;
 mod resume;
 mod search;
+mod warm;

@@ -56,6 +56,7 @@ fn render(spec: &TableSpec, cells: Vec<Cell>, format: Format) -> Vec<u8> {
         significance: significance(spec, &cells),
         verdict: verdict(spec, &cells),
         totals: Totals::default(),
+        searches: vec![],
         notes: BTreeMap::from([("movielens-100k-cold".into(), "simulated data: invented rows".into())]),
         cells,
     };

@@ -214,15 +214,47 @@ impl Csdm {
         draws: &CsdmDraws,
         train: bool,
     ) -> Result<(Tensor, Tensor, Tensor)> {
-        ensure!(draws.t.size()[0] == batch.batch.rows as i64, "one draw per row is needed");
-        let h = self.hidden_side(batch.batch, true);
-        let generated = self.decode(&h, &self.side.frequency(&batch.embedded.reals), train);
+        let frequency = self.side.frequency(&batch.embedded.reals);
+        let (generated, diffusion) =
+            self.generated(batch.batch, &frequency, &batch.item_embedding(), draws, train)?;
         let logits = batch.logits_with(net, &generated);
-        let mut loss = bce(&logits, batch.labels);
-        if self.diffusion {
-            loss += self.diffusion_loss(&batch.item_embedding(), &h, draws, train) * self.rho;
-        }
+        let loss = bce(&logits, batch.labels) + diffusion;
         Ok((loss, logits, generated))
+    }
+
+    /// Without a net: the squared error between generated embeddings and trained ones, `e` `[B, d]`, in the place of
+    /// L_ctr. Ours, not the paper's: for embeddings whose net is not at hand.
+    pub fn regression_loss(
+        &mut self,
+        batch: &Batch,
+        embedded: &Embedded,
+        e: &Tensor,
+        draws: &CsdmDraws,
+        train: bool,
+    ) -> Result<Tensor> {
+        let frequency = self.side.frequency(&embedded.reals);
+        let (generated, diffusion) = self.generated(batch, &frequency, e, draws, train)?;
+        Ok((generated - e).square().mean(Kind::Float) + diffusion)
+    }
+
+    /// Generated embeddings `[B, d]`, and ρ L_diff for the trained ones, `e` `[B, d]`.
+    fn generated(
+        &mut self,
+        batch: &Batch,
+        frequency: &Tensor,
+        e: &Tensor,
+        draws: &CsdmDraws,
+        train: bool,
+    ) -> Result<(Tensor, Tensor)> {
+        ensure!(draws.t.size()[0] == batch.rows as i64, "one draw per row is needed");
+        let h = self.hidden_side(batch, true);
+        let generated = self.decode(&h, frequency, train);
+        let diffusion = if self.diffusion {
+            self.diffusion_loss(e, &h, draws, train) * self.rho
+        } else {
+            Tensor::zeros([] as [i64; 0], (Kind::Float, generated.device()))
+        };
+        Ok((generated, diffusion))
     }
 }
 

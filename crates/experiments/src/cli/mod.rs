@@ -2,13 +2,15 @@
 mod data;
 mod gc;
 mod plan;
+mod progress;
 mod select;
 mod show;
 mod tables;
 
-use crate::{engine, parity, roots::Roots};
+use crate::{engine, parity, roots::Roots, warm};
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use progress::ProgressBar;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// Reproduces papers on cold-start and multi-scenario click-through-rate prediction, table by table.
@@ -53,6 +55,8 @@ enum Command {
     Data(data::DataCommand),
     /// Logits, loss and gradients of a model for given weights and inputs.
     Parity(parity::ParityArgs),
+    /// Embeddings for the new items of a net of your own, from the trained ones and side information.
+    Warm(warm::WarmArgs),
     /// Check this machine and this checkout.
     Doctor {
         #[command(flatten)]
@@ -114,6 +118,11 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
         Command::Report(args) => tables::report(&roots(&args.table.folders)?, paper, &args)?,
         Command::Data(command) => data::execute(root, &command)?,
         Command::Parity(args) => parity::run(&args)?,
+        Command::Warm(args) => {
+            // Sums depend on the number of threads, and a seed shall decide everything.
+            scenarec_train::open_device("cpu", 1)?;
+            print(&warm::run(&args, &ProgressBar::default())?)?;
+        }
         Command::Doctor { folders } => return crate::doctor::run(&roots(&folders)?),
         Command::Gc { yes, folders } => gc::run(&roots(&folders)?, yes)?,
         Command::Completions { shell } => {

@@ -1,6 +1,7 @@
 //! `list`, `run` and `report`.
 use super::{print, print_bytes, select::TableArgs};
 use crate::{
+    atomic::AtomicFile,
     engine::{self, Options},
     plan::{Node, Plan},
     report::{Format, Report},
@@ -208,15 +209,9 @@ pub(super) fn report(roots: &Roots, paper: Option<&str>, args: &ReportArgs) -> R
 
 /// Writes a file completely or not at all.
 pub(super) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
-    let what = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let tmp = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
-    fs::write(tmp.path(), content).with_context(what)?;
-    // A temporary file is for its owner only; a report is for everybody.
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(tmp.path(), fs::Permissions::from_mode(0o644)).with_context(what)?;
-    tmp.persist(path).with_context(what)?;
-    Ok(())
+    let file = AtomicFile::begin(path)?;
+    fs::write(file.temporary(), content).with_context(|| format!("cannot write {}", path.display()))?;
+    file.finish()
 }
 
 /// As many runs at once as there are cores for their threads; one on a GPU, and where time is what they measure.

@@ -37,7 +37,7 @@ pub struct Report<'a> {
     /// Seconds and largest memory of all its runs and stages.
     pub totals: Totals,
     /// Lines about the settings that were searched for.
-    searches: Vec<String>,
+    pub searches: Vec<String>,
     /// What a reader must know about the data: dataset -> note.
     pub notes: BTreeMap<String, String>,
 }
