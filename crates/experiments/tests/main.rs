@@ -9,4 +9,5 @@ mod project;
 mod registry;
 mod resume;
 mod search;
+mod smoke;
 mod warm;
