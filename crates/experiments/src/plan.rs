@@ -162,7 +162,7 @@ impl Nodes<'_> {
     fn add(&mut self, job: Job, inputs: BTreeMap<String, String>, trial: Option<String>) -> Result<String> {
         let id = id::of(&job)?;
         if !self.all.contains_key(&id) {
-            let finished = self.store.find(&id, job.stage.is_some()).is_some();
+            let finished = self.store.has(&id, job.stage.is_some());
             self.all.insert(id.clone(), Node { id: id.clone(), job, inputs, finished, trial });
         }
         Ok(id)
@@ -178,7 +178,7 @@ impl History {
     pub fn read(store: &Store) -> Result<Self> {
         let mut history = Self::default();
         for f in store.finished(true)? {
-            let measures = store.measures(&f.folder).unwrap_or_default();
+            let measures = store.measures(&f.id, f.job.stage.is_some())?.unwrap_or_default();
             if let Some(m) = measures.iter().find(|m| m.metric == "wall_seconds") {
                 history.learn(&kind(&f.job), m.value);
             }

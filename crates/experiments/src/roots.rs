@@ -43,8 +43,8 @@ impl Roots {
         self.project.join("configs")
     }
 
-    /// Measures that are part of the repository.
-    pub fn committed(&self) -> PathBuf {
+    /// Finished runs that are part of the repository.
+    pub fn published(&self) -> PathBuf {
         self.project.join("docs/results")
     }
 }

@@ -54,18 +54,36 @@ fn killed_again_and_again() {
     assert_eq!(fs::metadata(killed.path("runs/stages")).unwrap().modified().unwrap(), before);
 
     // Measures that are part of the repository count as finished.
-    let committed = killed.path("docs/results");
-    fs::create_dir_all(&committed).unwrap();
-    for name in names(&killed, "").into_iter().filter(|n| n.len() == 16) {
-        let folder = committed.join(&name);
-        fs::create_dir(&folder).unwrap();
-        for file in ["job.json", "measures.jsonl"] {
-            fs::copy(killed.path("runs").join(&name).join(file), folder.join(file)).unwrap();
-        }
+    let published = "docs/results/small-quick.jsonl";
+    let publish = ["report", "small", "--quick", "--publish"];
+    killed.ok(&publish);
+    assert!(!killed.path(published).exists(), "simulated data was published");
+    for id in names(&killed, "").into_iter().filter(|n| n.len() == 16) {
+        let measures = format!("runs/{id}/measures.jsonl");
+        killed.edit(&measures, "\"simulated\"", "\"real\"");
     }
+    killed.ok(&publish);
+    let lines = killed.read(published);
+    // A run that older code published under another id gives way.
+    let id = &lines[..lines.find("\"job\"").unwrap()];
+    killed.write(published, &lines.replace(id, "{\"id\":\"0000000000000000\","));
+    killed.ok(&publish);
+    let again = killed.read(published);
+    assert_eq!(sorted(&again), sorted(&lines));
     fs::remove_dir_all(killed.path("runs")).unwrap();
+    let expected = expected.replace(",simulated,", ",real,");
     assert_eq!(killed.ok(&["report", "small", "--quick", "--format", "csv"]), expected);
     assert!(killed.ok(&["plan", "small", "--quick"]).contains(" 0 to do"));
+
+    killed.write(published, &lines.replacen("\"job\"", "\"jib\"", 1));
+    let error = killed.error(&["plan", "small", "--quick"]);
+    assert!(error.contains("small-quick.jsonl:1: not a published run"), "{error}");
+}
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines
 }
 
 #[test]

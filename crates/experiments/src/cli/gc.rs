@@ -16,16 +16,18 @@ use std::{
 
 /// Shows what nothing refers to, and removes it where `yes`.
 pub(super) fn run(roots: &Roots, yes: bool) -> Result<()> {
-    let store = Store::open(&roots.runs, &roots.committed())?;
+    let store = Store::open(&roots.runs, &roots.published())?;
     let mut doomed: Vec<(PathBuf, &str)> = Vec::new();
     doomed.extend(store.dead_folders()?.into_iter().map(|p| (p, "left by a killed process")));
     doomed.extend(store.unreadable()?.into_iter().map(|p| (p, "of another version of this program")));
     let (stages, runs): (Vec<Finished>, Vec<Finished>) =
-        store.finished(true)?.into_iter().filter(|f| !f.committed).partition(|f| f.job.stage.is_some());
+        store.finished(true)?.into_iter().partition(|f| f.job.stage.is_some());
     let catalog = Catalog::open(&roots.configs());
     let mut fingerprints = BTreeMap::new();
     let mut needed = BTreeSet::new();
     for run in runs {
+        // What is part of the repository is not ours to remove, nor are its stages kept for it.
+        let Some(folder) = &run.folder else { continue };
         if is_current(&run, roots, &catalog, &mut fingerprints)? {
             if let Some(recipe) = RECIPES.iter().find(|r| r.name == run.job.recipe) {
                 for stage in (recipe.stages)(&run.job)? {
@@ -33,14 +35,15 @@ pub(super) fn run(roots: &Roots, yes: bool) -> Result<()> {
                 }
             }
         } else {
-            doomed.push((run.folder, "of older code or data"));
+            doomed.push((folder.clone(), "of older code or data"));
         }
     }
     for stage in stages {
+        let Some(folder) = &stage.folder else { continue };
         if !is_current(&stage, roots, &catalog, &mut fingerprints)? {
-            doomed.push((stage.folder, "of older code or data"));
+            doomed.push((folder.clone(), "of older code or data"));
         } else if !needed.contains(&stage.id) {
-            doomed.push((stage.folder, "a stage that no finished run needs"));
+            doomed.push((folder.clone(), "a stage that no finished run needs"));
         }
     }
     let mut bytes = 0;

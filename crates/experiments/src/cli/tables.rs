@@ -42,8 +42,8 @@ pub(super) struct ReportArgs {
     /// Where a run is missing, show the number of older code or data, marked.
     #[arg(long)]
     pub stale: bool,
-    /// Copy the measures of the table's finished runs on data that is not simulated to docs/results, where they count
-    /// as finished for everybody who has the repository.
+    /// Add the table's finished runs on data that is not simulated to docs/results, where they count as finished for
+    /// everybody who has the repository.
     #[arg(long)]
     pub publish: bool,
 }
@@ -61,7 +61,7 @@ impl Session {
         let catalog = Catalog::open(&roots.configs());
         let name = full_name(&catalog, paper, &args.table);
         let spec = TableSpec::load(&catalog, &name)?;
-        let store = Store::open(&roots.runs, &roots.committed())?;
+        let store = Store::open(&roots.runs, &roots.published())?;
         Ok(Self { spec, selection: args.selection()?, store, catalog })
     }
 
@@ -96,6 +96,7 @@ fn full_name(catalog: &Catalog, paper: Option<&str>, name: &str) -> String {
 /// One line per table.
 pub(super) fn list(roots: &Roots, paper: Option<&str>) -> Result<()> {
     let catalog = Catalog::open(&roots.configs());
+    let store = Store::open(&roots.runs, &roots.published())?;
     let mut lines = Vec::new();
     for name in catalog.names("table") {
         let spec = TableSpec::load(&catalog, &name)?;
@@ -103,9 +104,8 @@ pub(super) fn list(roots: &Roots, paper: Option<&str>) -> Result<()> {
             continue;
         }
         let title = spec.title.clone();
-        let store = Store::open(&roots.runs, &roots.committed())?;
         let catalog = Catalog::open(&roots.configs());
-        let session = Session { catalog, spec, selection: Selection::default(), store };
+        let session = Session { catalog, spec, selection: Selection::default(), store: store.clone() };
         // A dataset that cannot be read is no reason not to list the table.
         let runs = match session.plan(roots) {
             Ok((plan, _)) => coverage(&plan),
@@ -196,9 +196,10 @@ pub(super) fn report(roots: &Roots, paper: Option<&str>, args: &ReportArgs) -> R
     let (plan, notes) = session.plan(roots)?;
     let report = Report::new(&session.spec, &session.selection, &plan, &session.store, notes, args.stale)?;
     if args.publish {
-        let n =
-            session.store.publish(plan.nodes.values().filter(|n| !n.is_stage()).map(|n| n.id.as_str()))?;
-        eprintln!("{n} runs copied to {}", roots.committed().display());
+        let runs = plan.nodes.values().filter(|n| !n.is_stage()).map(|n| n.id.as_str());
+        let stem = report.file_stem();
+        let n = session.store.clone().publish(&stem, runs)?;
+        eprintln!("{n} runs added to {}/{stem}.jsonl", roots.published().display());
     }
     let bytes = report.render(args.format, args.out.as_deref())?;
     match &args.out {

@@ -227,7 +227,7 @@ impl<'a> Pool<'a> {
         }
         interrupt::remove(child.id());
         let status = child.wait().context("cannot wait for a worker")?;
-        if status.success() && self.store.find(&node.id, node.is_stage()).is_some() {
+        if status.success() && self.store.has(&node.id, node.is_stage()) {
             // Its log is in the finished folder.
             let _ = fs::remove_file(self.store.log(&node.id));
             return Ok(None);

@@ -82,10 +82,10 @@ fn execute(file: &Path, roots: &Roots) -> Result<()> {
          between; start again",
         order.id
     );
-    let store = Store::open(&roots.runs, &roots.committed())?;
+    let store = Store::open(&roots.runs, &roots.published())?;
     let is_stage = job.stage.is_some();
     let _lock = store.lock(&id, || Message::Waiting.send())?;
-    if store.find(&id, is_stage).is_some() {
+    if store.has(&id, is_stage) {
         return Ok(());
     }
     let log = store.log(&id);
@@ -94,8 +94,7 @@ fn execute(file: &Path, roots: &Roots) -> Result<()> {
     let recipe = RECIPES.iter().find(|r| r.name == job.recipe).context("unknown recipe")?;
     let mut inputs = BTreeMap::new();
     for (name, stage) in &order.inputs {
-        let folder =
-            store.find(stage, true).with_context(|| format!("stage {name} ({stage}) does not exist"))?;
+        let folder = store.stage(stage).with_context(|| format!("stage {name} ({stage}) does not exist"))?;
         inputs.insert(name.clone(), folder);
     }
     let tmp = tempfile::Builder::new()

@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use scenarec_train::{Measure, metrics::statistics};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 /// Numbers of one cell and metric.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,25 +84,24 @@ impl Cell {
     }
 }
 
-/// Fills every cell of the plan; `older` are the runs that stand in for missing ones, by the missing one's id.
+/// Fills every cell of the plan; `older` are the ids of runs that stand in for missing ones, by the missing one's.
 pub fn collect(
     spec: &TableSpec,
     plan: &Plan,
     store: &Store,
-    older: &BTreeMap<String, PathBuf>,
+    older: &BTreeMap<String, String>,
 ) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
     for planned in &plan.cells {
         let mut is_stale = false;
         let mut runs = BTreeMap::new();
         for (seed, id) in &planned.runs {
-            let folder = store.find(id, false).or_else(|| {
-                is_stale |= older.contains_key(id);
-                older.get(id).cloned()
-            });
-            if let Some(folder) = folder {
-                runs.insert(*seed, store.measures(&folder)?);
+            let mut measures = store.measures(id, false)?;
+            if let (None, Some(older)) = (&measures, older.get(id)) {
+                is_stale = true;
+                measures = store.measures(older, false)?;
             }
+            runs.extend(measures.map(|m| (*seed, m)));
         }
         let status = status(planned, runs.len(), plan, store);
         for recorded in recorded(spec) {
@@ -123,16 +122,16 @@ pub fn collect(
     Ok(cells)
 }
 
-/// Finished runs of older code or data that answer the same question as a missing run of the plan.
-pub(super) fn older_runs(plan: &Plan, store: &Store) -> Result<BTreeMap<String, PathBuf>> {
+/// Ids of finished runs of older code or data that answer the same question as a missing run of the plan, by its id.
+pub(super) fn older_runs(plan: &Plan, store: &Store) -> Result<BTreeMap<String, String>> {
     let mut by_question = BTreeMap::new();
     for f in store.finished(false)? {
-        by_question.insert(id::question(&f.job)?, f.folder);
+        by_question.insert(id::question(&f.job)?, f.id);
     }
     let mut older = BTreeMap::new();
     for node in plan.nodes.values().filter(|n| !n.is_stage() && !n.finished) {
-        if let Some(folder) = by_question.get(&id::question(&node.job)?) {
-            older.insert(node.id.clone(), folder.clone());
+        if let Some(id) = by_question.get(&id::question(&node.job)?) {
+            older.insert(node.id.clone(), id.clone());
         }
     }
     Ok(older)

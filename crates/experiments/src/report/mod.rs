@@ -17,10 +17,7 @@ use crate::{
     store::Store,
 };
 use anyhow::Result;
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 /// Everything that is shown of a table.
 pub struct Report<'a> {
@@ -163,13 +160,16 @@ impl<'a> Report<'a> {
 }
 
 impl Totals {
-    fn new(plan: &Plan, store: &Store, older: &BTreeMap<String, PathBuf>) -> Result<Self> {
+    fn new(plan: &Plan, store: &Store, older: &BTreeMap<String, String>) -> Result<Self> {
         let mut totals = Self::default();
         for node in plan.nodes.values() {
-            let own = store.find(&node.id, node.is_stage());
-            let Some(folder) = own.as_ref().or(older.get(&node.id)) else { continue };
+            let mut measures = store.measures(&node.id, node.is_stage())?;
+            if let (None, Some(older)) = (&measures, older.get(&node.id)) {
+                measures = store.measures(older, false)?;
+            }
+            let Some(measures) = measures else { continue };
             totals.finished += 1;
-            for m in store.measures(folder)? {
+            for m in measures {
                 match m.metric.as_str() {
                     "wall_seconds" => totals.seconds += m.value,
                     "peak_rss_bytes" => totals.peak_rss = totals.peak_rss.max(m.value),

@@ -1,0 +1,279 @@
+//! Finished runs and stages on disk. A folder appears complete or not at all: it is written under another name and
+//! renamed.
+//!
+//! ```text
+//! runs/<id>/           job.json  environment.json  log.txt  measures.jsonl
+//! runs/stages/<id>/    the same, and the stage's own files
+//! runs/.tmp-<id>-xxxx  being written; removed at the next start where its process is dead
+//! runs/.locks/<id>.lock, runs/.logs/<id>.log, runs/.failed/<id>.json
+//! ```
+mod published;
+
+use crate::{id, job::Job, spec::Best};
+use anyhow::{Context, Result};
+use published::{Published, PublishedRun};
+use scenarec_train::Measure;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+/// Finished work: that of this checkout, and what is part of the repository.
+#[derive(Clone, Debug)]
+pub struct Store {
+    runs: PathBuf,
+    published: Published,
+}
+
+/// Why a run or stage failed the last time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Failure {
+    /// What it was: dataset, model, method, seed, stage.
+    pub what: String,
+    /// Its error, or how its process ended.
+    pub message: String,
+    /// The log, where there is one.
+    pub log: Option<PathBuf>,
+}
+
+/// A finished run or stage.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its id.
+    pub id: String,
+    /// Its folder; none where it is part of the repository.
+    pub folder: Option<PathBuf>,
+    /// Its settings.
+    pub job: Job,
+}
+
+impl Store {
+    /// Opens `runs` (made where it does not exist) and the folder of the runs that are part of the repository.
+    pub fn open(runs: &Path, published: &Path) -> Result<Self> {
+        for folder in ["stages", ".locks", ".logs", ".failed"] {
+            let folder = runs.join(folder);
+            fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        Ok(Self { runs: runs.into(), published: Published::open(published)? })
+    }
+
+    /// The folder of runs.
+    pub fn runs(&self) -> &Path {
+        &self.runs
+    }
+
+    /// Where a run or stage lies when it is finished.
+    pub fn folder(&self, id: &str, is_stage: bool) -> PathBuf {
+        if is_stage { self.runs.join("stages").join(id) } else { self.runs.join(id) }
+    }
+
+    /// The folder of a finished shared stage.
+    pub fn stage(&self, id: &str) -> Option<PathBuf> {
+        Some(self.folder(id, true)).filter(|f| f.join("job.json").is_file())
+    }
+
+    /// Whether a run or stage is finished.
+    pub fn has(&self, id: &str, is_stage: bool) -> bool {
+        self.folder(id, is_stage).join("job.json").is_file()
+            || (!is_stage && self.published.get(id).is_some())
+    }
+
+    /// The log of the process that works on `id`.
+    pub fn log(&self, id: &str) -> PathBuf {
+        self.runs.join(".logs").join(format!("{id}.log"))
+    }
+
+    /// Locks `id` for this process until the file is dropped; `wait` is called where another process has it.
+    pub fn lock(&self, id: &str, wait: impl FnOnce()) -> Result<File> {
+        let path = self.runs.join(".locks").join(format!("{id}.lock"));
+        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => wait(),
+            Err(TryLockError::Error(e)) => {
+                return Err(e).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+        Ok(file)
+    }
+
+    /// The id's lock, where no process has it.
+    fn try_lock(&self, id: &str) -> Option<File> {
+        let file = File::create(self.runs.join(".locks").join(format!("{id}.lock"))).ok()?;
+        file.try_lock().ok()?;
+        Some(file)
+    }
+
+    /// Folders that dead processes left half-written.
+    pub fn dead_folders(&self) -> Result<Vec<PathBuf>> {
+        let mut dead = Vec::new();
+        for (name, path) in entries(&self.runs)? {
+            let Some(rest) = name.strip_prefix(".tmp-") else { continue };
+            let id = rest.split('-').next().unwrap_or_default();
+            if self.try_lock(id).is_some() {
+                dead.push(path);
+            }
+        }
+        Ok(dead)
+    }
+
+    /// Removes what dead processes left half-written.
+    pub fn remove_dead_folders(&self) -> Result<()> {
+        for (name, path) in entries(&self.runs)? {
+            let Some(rest) = name.strip_prefix(".tmp-") else { continue };
+            // The lock is held while the folder goes: no worker can start to fill it.
+            if let Some(_lock) = self.try_lock(rest.split('-').next().unwrap_or_default()) {
+                match fs::remove_dir_all(&path) {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(e).with_context(|| format!("cannot remove {}", path.display()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The numbers of a run or stage, once it is finished.
+    pub fn measures(&self, id: &str, is_stage: bool) -> Result<Option<Vec<Measure>>> {
+        let own = self.folder(id, is_stage);
+        if own.join("job.json").is_file() {
+            return read_measures(&own).map(Some);
+        }
+        let published = self.published.get(id).filter(|_| !is_stage);
+        published.map(PublishedRun::measures).transpose()
+    }
+
+    /// What a search's trial is worth, once all its runs are finished.
+    pub fn score(&self, best: &Best, jobs: &[Job]) -> Result<Option<f64>> {
+        let mut runs = Vec::new();
+        for job in jobs {
+            let Some(measures) = self.measures(&id::of(job)?, false)? else { return Ok(None) };
+            runs.push(measures);
+        }
+        best.score(&runs).map(Some)
+    }
+
+    /// Everything finished, stages included where asked for. What older programs wrote and this one cannot read is left
+    /// out.
+    pub fn finished(&self, stages: bool) -> Result<Vec<Finished>> {
+        let mut folders = vec![self.runs.clone()];
+        if stages {
+            folders.push(self.runs.join("stages"));
+        }
+        let mut all = Vec::new();
+        for folder in folders {
+            for (id, path) in entries(&folder)?.into_iter().filter(|(name, _)| is_id(name)) {
+                if let Some(job) = read_job(&path) {
+                    all.push(Finished { id, folder: Some(path), job });
+                }
+            }
+        }
+        for run in self.published.runs() {
+            if let Some(job) = run.job() {
+                all.push(Finished { id: run.id.clone(), folder: None, job });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Folders under `runs/` whose job this program cannot read.
+    pub fn unreadable(&self) -> Result<Vec<PathBuf>> {
+        let mut all = Vec::new();
+        for folder in [self.runs.clone(), self.runs.join("stages")] {
+            let ids = entries(&folder)?.into_iter().filter(|(name, _)| is_id(name));
+            all.extend(ids.map(|(_, path)| path).filter(|path| read_job(path).is_none()));
+        }
+        Ok(all)
+    }
+
+    /// Copies finished runs on data that is not simulated into the repository, to the file `<stem>.jsonl`, in place of
+    /// older ones of the same settings; returns how many.
+    pub fn publish<'a>(&mut self, stem: &str, ids: impl Iterator<Item = &'a str>) -> Result<usize> {
+        let mut new = Vec::new();
+        for id in ids {
+            let folder = self.folder(id, false);
+            if !folder.join("job.json").is_file() || self.published.get(id).is_some() {
+                continue;
+            }
+            let run = PublishedRun::read(id, &folder)?;
+            if run.measures()?.iter().all(|m| m.provenance != "simulated") {
+                new.push(run);
+            }
+        }
+        let n = new.len();
+        if n > 0 {
+            self.published.add(stem, new)?;
+        }
+        Ok(n)
+    }
+
+    /// Remembers why `id` failed.
+    pub fn set_failure(&self, id: &str, failure: &Failure) -> Result<()> {
+        let path = self.runs.join(".failed").join(format!("{id}.json"));
+        fs::write(&path, serde_json::to_vec_pretty(failure)?)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Forgets that `id` failed.
+    pub fn clear_failure(&self, id: &str) {
+        // It may well not exist.
+        let _ = fs::remove_file(self.runs.join(".failed").join(format!("{id}.json")));
+    }
+
+    /// Why `id` failed the last time.
+    pub fn failure(&self, id: &str) -> Option<Failure> {
+        let text = fs::read(self.runs.join(".failed").join(format!("{id}.json"))).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
+fn is_id(name: &str) -> bool {
+    name.len() == id::DIGITS && name.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The settings of the finished run or stage in a folder, where this program can read them.
+fn read_job(folder: &Path) -> Option<Job> {
+    serde_json::from_slice(&fs::read(folder.join("job.json")).ok()?).ok()
+}
+
+fn read_measures(folder: &Path) -> Result<Vec<Measure>> {
+    let path = folder.join("measures.jsonl");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let broken = |i: usize| format!("{}:{}: not a measure", path.display(), i + 1);
+    text.lines().enumerate().map(|(i, line)| serde_json::from_str(line).with_context(|| broken(i))).collect()
+}
+
+/// Entries of a folder, sorted; none where it does not exist.
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let read = match fs::read_dir(folder) {
+        Ok(read) => read,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", folder.display())),
+    };
+    let mut all: Vec<_> =
+        read.flatten().map(|e| (e.file_name().to_string_lossy().into_owned(), e.path())).collect();
+    all.sort();
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_of_dead_processes_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &dir.path().join("none")).unwrap();
+        let alive = dir.path().join(".tmp-00000000000000aa-x1");
+        let dead = dir.path().join(".tmp-00000000000000bb-x2");
+        fs::create_dir(&alive).unwrap();
+        fs::create_dir(&dead).unwrap();
+        let _lock = store.lock("00000000000000aa", || panic!("nobody else has it")).unwrap();
+        assert_eq!(store.dead_folders().unwrap(), vec![dead.clone()]);
+        store.remove_dead_folders().unwrap();
+        assert!(alive.exists() && !dead.exists());
+    }
+}
