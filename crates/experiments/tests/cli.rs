@@ -6,7 +6,7 @@ use std::process::Command;
 fn list() {
     let project = Project::new();
     let expected = "\
-csdm-ablations        CSDM, ablations of ours: what the gain comes from, backbone DeepFM (0 of 110 runs)
+csdm-ablations        CSDM, ablations of ours: what the gain comes from, backbone DeepFM (0 of 140 runs)
 csdm-figure2          CSDM Figure 2: AUC in four phases, backbones Wide & Deep and DCN (0 of 240 runs)
 csdm-figure3          CSDM Figure 3: AUC by the weight rho of the diffusion loss, backbone DeepFM (0 of 24 runs)
 csdm-figure4          CSDM Figure 4: time of one training batch, MovieLens-1M, DeepFM, 2,048 rows (0 of 24 runs)
