@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 
 const TABLE: &str = "configs/tables/csdm-table1-100k.yaml";
 const METHODS: &str = "  method: [none, cvar, csdm]\n";
-const END: &str = "  where: { stage: evaluate }\n";
+/// The end of the table's layout.
+const END: &str = "  where: { stage: evaluate }
+  plot: { kind: bars, x: phase, series: method, panels: [dataset], y_from: data }\n";
 const BARS: &str =
     "  plot: { kind: bars, x: phase, series: method, panels: [dataset] }\n  where: { stage: evaluate }\n";
 
@@ -209,10 +211,11 @@ fn mistakes_in_a_plot_are_named() {
 #[test]
 fn plots_are_files_beside_the_report() {
     let project = Project::new();
+    project.edit(TABLE, END, "");
     let error = project.error(&["report", "csdm-table1-100k", "--quick", "--format", "svg"]);
     let expected = format!("error: {TABLE} says nothing about a plot: describe one under layout.plot");
     assert!(error.starts_with(&expected), "{error}");
-    project.edit(TABLE, END, BARS);
+    project.write(TABLE, &(project.read(TABLE) + BARS));
     let report = |more: &[&str]| project.ok(&[&["report", "csdm-table1-100k", "--quick"], more].concat());
     assert!(report(&["--format", "svg"]).contains("quick, simulated"));
     let error = project.error(&["report", "csdm-table1-100k", "--quick", "--format", "png"]);

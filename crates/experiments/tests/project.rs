@@ -29,7 +29,8 @@ impl Project {
         let small = replace(&small, "rows: 20000", "rows: 4000");
         let small = replace(&small, "threshold: 40, k: 4", "threshold: 30, k: 2");
         let small = replace(&small, "quick:\n  seeds: 1", "quick:\n  seeds: 2");
-        let small = small + "  plot: { kind: lines, x: phase, series: method }\n";
+        let small =
+            replace(&small, "kind: bars, x: phase, series: method", "kind: lines, x: phase, series: method");
         project.write("configs/tables/small.yaml", &small);
         project
     }
