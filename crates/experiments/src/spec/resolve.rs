@@ -117,7 +117,11 @@ pub fn resolve(
         }
         cells.push(ResolvedCell { combination, seeds, search, jobs });
     }
-    anyhow::ensure!(!cells.is_empty(), "nothing of {} is selected", spec.name);
+    anyhow::ensure!(
+        !cells.is_empty(),
+        "nothing of {} is selected: every --only must hold (several entries of one dimension: --only method=a,b)",
+        spec.name
+    );
     Ok(cells)
 }
 
