@@ -178,7 +178,8 @@ impl History {
     pub fn read(store: &Store) -> Result<Self> {
         let mut history = Self::default();
         for f in store.finished(true)? {
-            let measures = store.measures(&f.id, f.job.stage.is_some())?.unwrap_or_default();
+            // A broken file of another table is no reason not to plan this one.
+            let measures = store.measures(&f.id, f.job.stage.is_some()).ok().flatten().unwrap_or_default();
             if let Some(m) = measures.iter().find(|m| m.metric == "wall_seconds") {
                 history.learn(&kind(&f.job), m.value);
             }
