@@ -6,8 +6,7 @@ use scenarec_train::{
     config::{check, check_dropout},
     nn::{MlpConfig, Norm},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_yaml::Value;
+use serde::{Deserialize, Serialize};
 
 /// The configuration of models that consist of embeddings and one MLP.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,16 +42,6 @@ pub(crate) fn check_deep(dim: usize, mlp: &MlpConfig) -> Result<()> {
     check(dim > 0, "dim", || "a width of 0".into())?;
     check(mlp.hidden.iter().all(|h| *h > 0), "hidden", || "a width below 1".into())?;
     check_dropout(mlp.dropout, "dropout")
-}
-
-/// A model's [`resolve`](crate::ModelEntry::resolve): the configuration, read and checked.
-pub(crate) fn resolve<C: Serialize + DeserializeOwned>(
-    value: Value,
-    check: impl Fn(&C) -> Result<()>,
-) -> Result<Value> {
-    let config: C = serde_yaml::from_value(value)?;
-    check(&config)?;
-    Ok(serde_yaml::to_value(config)?)
 }
 
 /// An error unless the data have one task, as the model called `model` has.
