@@ -2,7 +2,11 @@
 mod config;
 mod dcn;
 mod deepfm;
+mod heads;
+mod mlp;
+mod mmoe;
 mod pnn;
+mod shared_bottom;
 mod wide_deep;
 
 use anyhow::{Result, bail};
@@ -13,7 +17,10 @@ use serde_yaml::Value;
 pub use config::DeepConfig;
 pub use dcn::{Dcn, DcnConfig};
 pub use deepfm::DeepFm;
+pub use mlp::Mlp;
+pub use mmoe::{Mmoe, MmoeConfig};
 pub use pnn::Pnn;
+pub use shared_bottom::{SharedBottom, SharedBottomConfig};
 pub use wide_deep::WideDeep;
 
 /// A model's entry in the registry.
@@ -28,7 +35,8 @@ pub struct ModelEntry {
 }
 
 /// All models.
-pub const MODELS: &[ModelEntry] = &[deepfm::ENTRY, wide_deep::ENTRY, dcn::ENTRY, pnn::ENTRY];
+pub const MODELS: &[ModelEntry] =
+    &[deepfm::ENTRY, wide_deep::ENTRY, dcn::ENTRY, pnn::ENTRY, mlp::ENTRY, shared_bottom::ENTRY, mmoe::ENTRY];
 
 /// The model called `name`.
 pub fn model(name: &str) -> Result<&'static ModelEntry> {
