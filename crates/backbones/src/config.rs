@@ -49,3 +49,8 @@ pub(crate) fn one_task(model: &str, schema: &Schema) -> Result<()> {
     ensure!(schema.tasks.len() == 1, "{model} has one task, the data have {}", schema.tasks.len());
     Ok(())
 }
+
+/// Width of [`Embedded::flat`](scenarec_train::Embedded::flat) for embeddings of width `dim`.
+pub(crate) fn flat_width(schema: &Schema, dim: usize) -> i64 {
+    (schema.embedded().count() * dim + schema.reals().count()) as i64
+}

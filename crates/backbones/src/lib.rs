@@ -2,6 +2,9 @@
 mod config;
 mod dcn;
 mod deepfm;
+mod domain_representation;
+mod heads;
+mod m3oe;
 mod pnn;
 mod wide_deep;
 
@@ -13,6 +16,7 @@ use serde_yaml::Value;
 pub use config::DeepConfig;
 pub use dcn::{Dcn, DcnConfig};
 pub use deepfm::DeepFm;
+pub use m3oe::{Fusion, FusionScope, M3oe, M3oeConfig};
 pub use pnn::Pnn;
 pub use wide_deep::WideDeep;
 
@@ -21,6 +25,9 @@ pub use wide_deep::WideDeep;
 pub struct ModelEntry {
     /// Its name in configurations.
     pub name: &'static str,
+    /// Globs of the parameters that the recipe `bilevel` learns in its outer step; those of them that a configuration
+    /// lacks are left out.
+    pub outer: &'static [&'static str],
     /// Checks a configuration and fills in every default.
     pub resolve: fn(Value) -> Result<Value>,
     /// Builds the net for a resolved configuration.
@@ -28,7 +35,7 @@ pub struct ModelEntry {
 }
 
 /// All models.
-pub const MODELS: &[ModelEntry] = &[deepfm::ENTRY, wide_deep::ENTRY, dcn::ENTRY, pnn::ENTRY];
+pub const MODELS: &[ModelEntry] = &[deepfm::ENTRY, wide_deep::ENTRY, dcn::ENTRY, pnn::ENTRY, m3oe::ENTRY];
 
 /// The model called `name`.
 pub fn model(name: &str) -> Result<&'static ModelEntry> {
