@@ -1,5 +1,5 @@
 //! Every table of the repository resolves, and every number of a paper has its cell.
-use crate::project::repository;
+use crate::project::{Project, repository};
 use scenarec_data::Roots;
 use scenarec_experiments::{
     id, methods,
@@ -94,6 +94,41 @@ fn a_job_survives_its_file() {
             }
         }
     }
+}
+
+#[test]
+fn entries_of_one_file_differ_by_their_own_settings() {
+    let project = Project::new();
+    let table = "configs/tables/csdm-table1-100k.yaml";
+    project.edit(
+        table,
+        "method: [none, cvar, csdm]",
+        "method: [none, cvar, csdm, { name: ours, of: csdm, reported_as: Ours, set: { run: { warm: { epochs: 2 } } } }]",
+    );
+    project.edit(
+        table,
+        "dataset: [movielens-100k-cold]",
+        "dataset: [{ name: small, of: movielens-100k-cold, set: { dataset: { small: { split: { k: 3 } } } } }]",
+    );
+    project.edit(table, "\"{cvar,csdm}\": { iters: 1 }", "ours: { iters: 1 }");
+    let spec = TableSpec::load(&Catalog::open(&project.path("configs")), "csdm-table1-100k").unwrap();
+    assert_eq!((spec.label("method", "ours"), spec.label("method", "csdm")), ("Ours", "CSDM"));
+    assert_eq!(spec.datasets_of("movielens-100k-cold").collect::<Vec<_>>(), ["small"]);
+    let job = |name: &str, quick| {
+        let cells = resolved(&spec, &Selection { quick, ..Selection::default() });
+        let of_method = |c: &ResolvedCell| c.combination.coordinates["method"] == name;
+        cells.into_iter().find(of_method).unwrap().jobs.remove(0)
+    };
+    let (theirs, ours) = (job("csdm", true), job("ours", true));
+    assert_eq!((&theirs.method["name"], &ours.method["name"]), (&"csdm".into(), &"csdm".into()));
+    assert_eq!(
+        (&theirs.settings["warm"]["epochs"], &ours.settings["warm"]["epochs"]),
+        (&1.into(), &2.into())
+    );
+    assert_ne!(theirs.method["iters"], ours.method["iters"], "changes go by the entry's name");
+    let config = job("ours", false).dataset.config;
+    assert_eq!(config.dataset, "movielens-100k-cold");
+    assert_eq!(serde_yaml::to_value(&config).unwrap()["split"]["k"], 3);
 }
 
 #[test]

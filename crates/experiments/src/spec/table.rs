@@ -3,7 +3,7 @@ use super::{
     catalog::{Catalog, recipe},
     changes::{Changes, RawChanges},
     dimension::{Dimension, check_dimension, single_entry},
-    entry::RawEntry,
+    entry::{Entry, RawEntry},
     layout::{Layout, RawLayout},
     names::unknown_name,
     reported::{RawReported, Reported},
@@ -165,6 +165,18 @@ impl TableSpec {
     /// The dimension called `name`.
     pub fn dimension(&self, name: &str) -> Option<&Dimension> {
         self.dimensions.iter().find(|d| d.name == name)
+    }
+
+    /// An entry of the grid, which is there.
+    pub(super) fn entry(&self, dimension: &str, name: &str) -> &Entry {
+        let entries = self.dimension(dimension).map_or(&[][..], |d| &d.entries);
+        entries.iter().find(|e| e.name == name).expect("combinations are of the grid's entries")
+    }
+
+    /// Names in the grid of the dataset in the file `name`.
+    pub fn datasets_of(&self, file: &str) -> impl Iterator<Item = &str> {
+        let entries = self.dimension("dataset").map_or(&[][..], |d| &d.entries);
+        entries.iter().filter(move |e| e.file.as_deref() == Some(file)).map(|e| e.name.as_str())
     }
 
     /// The paper's name of a dimension's value.
