@@ -157,7 +157,7 @@ fn the_pretraining_is_shared_between_methods_and_not_between_seeds() {
 fn every_reported_row_matches_exactly_one_cell() {
     for spec in tables() {
         let Some(reported) = &spec.reported else { continue };
-        let cells = all_cells(&spec);
+        let cells = spec.cells();
         let mut taken = BTreeSet::new();
         for row in &reported.rows {
             let fitting: Vec<usize> = (0..cells.len()).filter(|i| row.matches(&spec, &cells[*i])).collect();
@@ -168,19 +168,4 @@ fn every_reported_row_matches_exactly_one_cell() {
         }
         assert!(!reported.rows.is_empty(), "{} is empty", reported.file);
     }
-}
-
-/// Coordinates of all cells, the recorded dimensions included.
-fn all_cells(spec: &TableSpec) -> Vec<BTreeMap<String, String>> {
-    let mut dimensions: Vec<String> = spec.dimensions.iter().map(|d| d.name.clone()).collect();
-    dimensions.extend(spec.layout.labels.keys().cloned());
-    dimensions.iter().fold(vec![BTreeMap::new()], |cells, dimension| {
-        let values = spec.values(dimension);
-        let with = |cell: &BTreeMap<String, String>, value: &String| {
-            let mut cell = cell.clone();
-            cell.insert(dimension.clone(), value.clone());
-            cell
-        };
-        cells.iter().flat_map(|c| values.iter().map(|v| with(c, v)).collect::<Vec<_>>()).collect()
-    })
 }

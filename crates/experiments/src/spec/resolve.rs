@@ -105,7 +105,8 @@ pub fn resolve(
     let mut cells = Vec::new();
     for combination in combinations(&spec.dimensions) {
         let kept = |(d, names): &(String, Vec<String>)| names.contains(&combination.coordinates[d]);
-        if !selection.only.iter().all(kept) {
+        let has_cells = !spec.cells_of(&combination.coordinates).is_empty();
+        if !has_cells || !selection.only.iter().all(kept) {
             continue;
         }
         let (mut search, mut jobs) = (None, Vec::new());
