@@ -60,13 +60,13 @@ pub(crate) fn check_number(number: i64, key: &str) -> Result<()> {
     check(number > 0, key, || format!("{number} is below 1"))
 }
 
-/// The width of [`Embedded::flat`](scenarec_train::Embedded::flat).
-pub(crate) fn flat_width(schema: &Schema, dim: usize) -> i64 {
-    (schema.embedded().count() * dim + schema.reals().count()) as i64
-}
-
 /// An error unless the data have one task, as the model called `model` has.
 pub(crate) fn one_task(model: &str, schema: &Schema) -> Result<()> {
     ensure!(schema.tasks.len() == 1, "{model} has one task, the data have {}", schema.tasks.len());
     Ok(())
+}
+
+/// Width of [`Embedded::flat`](scenarec_train::Embedded::flat) for embeddings of width `dim`.
+pub(crate) fn flat_width(schema: &Schema, dim: usize) -> i64 {
+    (schema.embedded().count() * dim + schema.reals().count()) as i64
 }

@@ -48,6 +48,7 @@ impl DcnConfig {
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "dcn",
+    outer: &[],
     resolve: |value| resolve(value, DcnConfig::check),
     build: |schema, value, build| Dcn::net(schema, &serde_yaml::from_value(value)?, build),
 };

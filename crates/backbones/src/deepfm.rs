@@ -13,6 +13,7 @@ use tch::{Kind, Tensor};
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "deepfm",
+    outer: &[],
     resolve: |value| resolve(value, DeepConfig::check),
     build: |schema, value, build| DeepFm::net(schema, &serde_yaml::from_value(value)?, build),
 };

@@ -9,6 +9,7 @@ use scenarec_train::{Build, CtrModel, Embedded, Net, Output, config::resolve, nn
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "mlp",
+    outer: &[],
     resolve: |value| resolve(value, DeepConfig::check),
     build: |schema, value, build| Mlp::net(schema, &serde_yaml::from_value(value)?, build),
 };

@@ -51,6 +51,7 @@ impl MmoeConfig {
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "mmoe",
+    outer: &[],
     resolve: |value| resolve(value, MmoeConfig::check),
     build: |schema, value, build| Mmoe::net(schema, &serde_yaml::from_value(value)?, build),
 };

@@ -13,6 +13,7 @@ use tch::Tensor;
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "pnn",
+    outer: &[],
     resolve: |value| resolve(value, DeepConfig::check),
     build: |schema, value, build| Pnn::net(schema, &serde_yaml::from_value(value)?, build),
 };

@@ -49,6 +49,7 @@ impl SharedBottomConfig {
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "shared_bottom",
+    outer: &[],
     resolve: |value| resolve(value, SharedBottomConfig::check),
     build: |schema, value, build| SharedBottom::net(schema, &serde_yaml::from_value(value)?, build),
 };

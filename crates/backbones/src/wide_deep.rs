@@ -13,6 +13,7 @@ use tch::Tensor;
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "wide_deep",
+    outer: &[],
     resolve: |value| resolve(value, DeepConfig::check),
     build: |schema, value, build| WideDeep::net(schema, &serde_yaml::from_value(value)?, build),
 };

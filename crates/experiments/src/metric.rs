@@ -57,6 +57,7 @@ const fn computed(name: &'static str, label: &'static str, format: Format) -> Me
 pub const METRICS: &[Metric] = &[
     score("auc", "AUC", Better::Higher),
     score("expected_auc", "expected AUC", Better::Higher),
+    score("pooled_auc", "AUC, pooled", Better::Higher),
     score("gauc", "GAUC", Better::Higher),
     score("s_gauc", "sGAUC", Better::Higher),
     score("logloss", "log loss", Better::Lower),
@@ -71,6 +72,7 @@ pub const METRICS: &[Metric] = &[
     statistic("items", "items", 0),
     statistic("rows", "rows", 0),
     statistic("positive_rate", "positive rate", 4),
+    statistic("fusion_weight", "fusion weight", 4),
 ];
 
 /// A byte in MiB.
@@ -131,6 +133,8 @@ mod tests {
         assert_eq!(of("auc").signed(0.0), "+0.0000");
         assert_eq!(of("rela_impr").number(-2.981), "-2.98");
         assert_eq!(of("users").signed(-1234.0), "-1,234");
+        assert_eq!(of("pooled_auc").number(0.76124), "0.7612");
+        assert_eq!(of("fusion_weight").number(0.731_058), "0.7311");
     }
 
     #[test]

@@ -35,6 +35,18 @@ fn in_a_table() {
         "grid.method.2: unknown method `cdsm`; did you mean `csdm`?",
     );
     check(
+        "method: [none, cvar, csdm]",
+        "method: [none, cvar, { name: ours, of: cdsm }]",
+        "cdsm",
+        "grid.method.2.of: unknown method `cdsm`; did you mean `csdm`?",
+    );
+    check(
+        "grid:\n",
+        "grid:\n  rho: [{ name: small, of: csdm }]\n",
+        "of: csdm",
+        "grid.rho.0.of: entries of `rho` have no files",
+    );
+    check(
         "dataset: [movielens-100k-cold]",
         "dataset: [movielens-10k]",
         "movielens-10k",

@@ -23,16 +23,6 @@ fn load(project: &Project) -> TableSpec {
 
 /// Every cell of the table, without numbers.
 fn cells(spec: &TableSpec) -> Vec<Cell> {
-    let mut all = vec![BTreeMap::new()];
-    let recorded = spec.layout.labels.keys();
-    for dimension in spec.dimensions.iter().map(|d| &d.name).chain(recorded) {
-        let with = |c: &BTreeMap<String, String>, v: String| {
-            let mut c = c.clone();
-            c.insert(dimension.clone(), v);
-            c
-        };
-        all = all.iter().flat_map(|c| spec.values(dimension).into_iter().map(|v| with(c, v))).collect();
-    }
     let cell = |coordinates| Cell {
         coordinates,
         status: Status::NotRun,
@@ -40,7 +30,7 @@ fn cells(spec: &TableSpec) -> Vec<Cell> {
         stale: false,
         values: BTreeMap::new(),
     };
-    all.into_iter().map(cell).collect()
+    spec.cells().into_iter().map(cell).collect()
 }
 
 /// Gives the cell invented numbers.
@@ -142,6 +132,50 @@ fn lines_are_drawn_over_numbers_and_interrupted_by_gaps() {
         "a gap of all lines, and three empty panels"
     );
     assert!(svg.contains(">\nCVAR, CSDM: not run at 0.01, 1.0, 0.1\n</text>"), "{svg}");
+}
+
+#[test]
+fn cells_that_do_not_exist_are_shown_nowhere() {
+    let project = Project::new();
+    project.edit(
+        TABLE,
+        "dataset: [movielens-100k-cold]",
+        "dataset: [movielens-100k-cold, movielens-1m-cold]",
+    );
+    let without = "  without:
+    - { dataset: movielens-100k-cold, phase: [warm_b, warm_c] }
+    - { dataset: movielens-1m-cold, phase: cold }
+    - { dataset: movielens-1m-cold, method: none }\n";
+    project.edit(TABLE, END, &format!("{without}{BARS}"));
+    let spec = load(&project);
+    let cells = cells(&spec);
+    assert_eq!(cells.len(), 3 * 2 + 2 * 3);
+    let shown = text(&render(&spec, cells.clone(), Format::Markdown));
+    for header in ["| | | Cold | Warm-a |\n", "| | | Warm-a | Warm-b | Warm-c |\n", "cells: 0 of 12 computed"]
+    {
+        assert!(shown.contains(header), "{header} is not in\n{shown}");
+    }
+    assert_eq!(shown.matches("| Base |").count(), 1, "{shown}");
+    assert_eq!(text(&render(&spec, cells.clone(), Format::Csv)).lines().count(), 1 + 12);
+    let svg = text(&render(&spec, cells, Format::Svg));
+    let labels = |label| svg.matches(&format!(">\n{label}\n</text>")).count();
+    assert_eq!([labels("Cold"), labels("Warm-a"), labels("Warm-b")], [1, 2, 1], "places of each panel");
+    // What has no cell has no run.
+    let planned = project.ok(&["plan", "csdm-table1-100k", "--quick", "--only", "method=none"]);
+    assert!(planned.contains("movielens-100k-cold") && !planned.contains("movielens-1m-cold"), "{planned}");
+}
+
+#[test]
+fn mistakes_in_what_does_not_exist_are_named() {
+    let without = |item: &str, needle: &str, message: &str| {
+        let lines = format!("  without: [{item}]\n{END}");
+        check(END, &lines, needle, &format!("layout.without{message}"));
+    };
+    without("{ phases: cold }", "phases", ".0.phases: unknown dimension `phases`; did you mean `phase`?");
+    without("{ phase: clod }", "clod", ".0.phase: unknown phase `clod`; did you mean `cold`?");
+    without("{ method: [none, cdsm] }", "[none, cdsm]", ".0.method: unknown method `cdsm`");
+    without("{}", "{}]", ".0: names no dimension");
+    without("{ method: [none, cvar, csdm] }", "without:", ": no cell is left");
 }
 
 #[test]

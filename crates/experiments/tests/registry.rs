@@ -1,5 +1,5 @@
 //! Every table of the repository resolves, and every number of a paper has its cell.
-use crate::project::repository;
+use crate::project::{Project, repository};
 use scenarec_data::Roots;
 use scenarec_experiments::{
     id, methods,
@@ -97,6 +97,41 @@ fn a_job_survives_its_file() {
 }
 
 #[test]
+fn entries_of_one_file_differ_by_their_own_settings() {
+    let project = Project::new();
+    let table = "configs/tables/csdm-table1-100k.yaml";
+    project.edit(
+        table,
+        "method: [none, cvar, csdm]",
+        "method: [none, cvar, csdm, { name: ours, of: csdm, reported_as: Ours, set: { run: { warm: { epochs: 2 } } } }]",
+    );
+    project.edit(
+        table,
+        "dataset: [movielens-100k-cold]",
+        "dataset: [{ name: small, of: movielens-100k-cold, set: { dataset: { small: { split: { k: 3 } } } } }]",
+    );
+    project.edit(table, "\"{cvar,csdm}\": { iters: 1 }", "ours: { iters: 1 }");
+    let spec = TableSpec::load(&Catalog::open(&project.path("configs")), "csdm-table1-100k").unwrap();
+    assert_eq!((spec.label("method", "ours"), spec.label("method", "csdm")), ("Ours", "CSDM"));
+    assert_eq!(spec.datasets_of("movielens-100k-cold").collect::<Vec<_>>(), ["small"]);
+    let job = |name: &str, quick| {
+        let cells = resolved(&spec, &Selection { quick, ..Selection::default() });
+        let of_method = |c: &ResolvedCell| c.combination.coordinates["method"] == name;
+        cells.into_iter().find(of_method).unwrap().jobs.remove(0)
+    };
+    let (theirs, ours) = (job("csdm", true), job("ours", true));
+    assert_eq!((&theirs.method["name"], &ours.method["name"]), (&"csdm".into(), &"csdm".into()));
+    assert_eq!(
+        (&theirs.settings["warm"]["epochs"], &ours.settings["warm"]["epochs"]),
+        (&1.into(), &2.into())
+    );
+    assert_ne!(theirs.method["iters"], ours.method["iters"], "changes go by the entry's name");
+    let config = job("ours", false).dataset.config;
+    assert_eq!(config.dataset, "movielens-100k-cold");
+    assert_eq!(serde_yaml::to_value(&config).unwrap()["split"]["k"], 3);
+}
+
+#[test]
 fn the_pretraining_is_shared_between_methods_and_not_between_seeds() {
     let spec = TableSpec::load(&catalog(), "csdm-table1").unwrap();
     // Stages by seed, data and the method, where it pre-trains in a way of its own.
@@ -122,7 +157,7 @@ fn the_pretraining_is_shared_between_methods_and_not_between_seeds() {
 fn every_reported_row_matches_exactly_one_cell() {
     for spec in tables() {
         let Some(reported) = &spec.reported else { continue };
-        let cells = all_cells(&spec);
+        let cells = spec.cells();
         let mut taken = BTreeSet::new();
         for row in &reported.rows {
             let fitting: Vec<usize> = (0..cells.len()).filter(|i| row.matches(&spec, &cells[*i])).collect();
@@ -133,19 +168,4 @@ fn every_reported_row_matches_exactly_one_cell() {
         }
         assert!(!reported.rows.is_empty(), "{} is empty", reported.file);
     }
-}
-
-/// Coordinates of all cells, the recorded dimensions included.
-fn all_cells(spec: &TableSpec) -> Vec<BTreeMap<String, String>> {
-    let mut dimensions: Vec<String> = spec.dimensions.iter().map(|d| d.name.clone()).collect();
-    dimensions.extend(spec.layout.labels.keys().cloned());
-    dimensions.iter().fold(vec![BTreeMap::new()], |cells, dimension| {
-        let values = spec.values(dimension);
-        let with = |cell: &BTreeMap<String, String>, value: &String| {
-            let mut cell = cell.clone();
-            cell.insert(dimension.clone(), value.clone());
-            cell
-        };
-        cells.iter().flat_map(|c| values.iter().map(|v| with(c, v)).collect::<Vec<_>>()).collect()
-    })
 }

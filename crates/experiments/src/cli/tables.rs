@@ -68,7 +68,7 @@ impl Session {
     /// The plan, and what a reader must know about every dataset.
     pub fn plan(&self, roots: &Roots) -> Result<(Plan, BTreeMap<String, String>)> {
         let notes = std::cell::RefCell::new(BTreeMap::new());
-        let fingerprint = |config: &_, quick: &_| {
+        let fingerprint = |config: &scenarec_data::DatasetConfig, quick: &_| {
             let data = scenarec_data::identify(config, &roots.data, quick)?;
             let provenance = format!("{:?}", data.provenance).to_lowercase();
             let note = if data.note.is_empty() || data.note.starts_with(&provenance) {
@@ -76,7 +76,8 @@ impl Session {
             } else {
                 format!("{provenance} data: {}", data.note)
             };
-            notes.borrow_mut().insert(config.dataset.clone(), note);
+            let names = self.spec.datasets_of(&config.dataset).map(|name| (name.to_string(), note.clone()));
+            notes.borrow_mut().extend(names);
             Ok(data.fingerprint)
         };
         let score = |best: &_, jobs: &[_]| self.store.score(best, jobs);

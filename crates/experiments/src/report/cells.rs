@@ -104,15 +104,14 @@ pub fn collect(
             runs.extend(measures.map(|m| (*seed, m)));
         }
         let status = status(planned, runs.len(), plan, store);
-        for recorded in recorded(spec) {
+        for coordinates in spec.cells_of(&planned.combination.coordinates) {
             let mut cell = Cell {
-                coordinates: planned.combination.coordinates.clone(),
+                coordinates,
                 status: status.clone(),
                 provenance: String::new(),
                 stale: is_stale,
                 values: BTreeMap::new(),
             };
-            cell.coordinates.extend(recorded);
             fill(&mut cell, spec, &runs)?;
             cells.push(cell);
         }
@@ -155,23 +154,6 @@ fn status(planned: &PlannedCell, have: usize, plan: &Plan, store: &Store) -> Sta
 /// Why a run failed, or a stage that it needs.
 fn failure(plan: &Plan, id: &str, store: &Store) -> Option<Failure> {
     store.failure(id).or_else(|| plan.nodes.get(id)?.inputs.values().find_map(|stage| store.failure(stage)))
-}
-
-/// The product of the recorded dimensions' values.
-fn recorded(spec: &TableSpec) -> Vec<BTreeMap<String, String>> {
-    let mut all = vec![BTreeMap::new()];
-    for (dimension, labels) in &spec.layout.labels {
-        let extend = |b: &BTreeMap<String, String>| {
-            let b = b.clone();
-            labels.keys().map(move |v| {
-                let mut c = b.clone();
-                c.insert(dimension.clone(), v.clone());
-                c
-            })
-        };
-        all = all.iter().flat_map(extend).collect();
-    }
-    all
 }
 
 /// Takes the cell's numbers from its runs' measures.

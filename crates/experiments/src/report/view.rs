@@ -4,8 +4,10 @@ use super::{
     cells::{Cell, Status},
     compare::compared,
 };
-use crate::metric::{self, Metric};
-use std::collections::BTreeMap;
+use crate::{
+    metric::{self, Metric},
+    spec::Coordinates,
+};
 
 /// A table of its own: one value of every dimension that heads groups.
 pub(super) struct Group {
@@ -53,26 +55,26 @@ pub(super) fn groups(report: &Report) -> Vec<Group> {
         }
     }
     let metrics = shown_metrics(report);
-    let columns = column_keys(report);
-    let column_names: Vec<String> = if spec.layout.columns.is_empty() {
-        metrics.iter().map(|m| m.label.to_string()).collect()
-    } else {
-        let name = |c: &BTreeMap<String, String>| {
-            c.iter().map(|(d, v)| spec.label(d, v).to_string()).collect::<Vec<_>>().join(" ")
-        };
-        columns.iter().map(name).collect()
+    let all_columns = column_keys(report);
+    let name = |c: &Coordinates| {
+        let labels = spec.layout.columns.iter().map(|d| spec.label(d, &c[d]));
+        labels.collect::<Vec<_>>().join(" ")
     };
+    let has_cell = |cells: &[&Cell], column: &Coordinates| cells.iter().any(|c| is_in(c, column));
     groups
         .into_iter()
         .map(|(key, cells)| {
             let heading: Vec<&str> = heads.iter().zip(&key).map(|(h, v)| spec.label(h, v)).collect();
+            let columns: Vec<_> = all_columns.iter().filter(|column| has_cell(&cells, column)).collect();
+            let column_names = if spec.layout.columns.is_empty() {
+                metrics.iter().map(|m| m.label.to_string()).collect()
+            } else {
+                columns.iter().map(|column| name(column)).collect()
+            };
             let mut lines = Vec::new();
             for entry in spec.values(line_dimension) {
-                let of_column = |column: &BTreeMap<String, String>| {
-                    let fits = |c: &&Cell| {
-                        c.coordinates[line_dimension] == entry
-                            && column.iter().all(|(d, v)| c.coordinates.get(d) == Some(v))
-                    };
+                let of_column = |column: &&Coordinates| {
+                    let fits = |c: &&Cell| c.coordinates[line_dimension] == entry && is_in(c, column);
                     cells.iter().copied().find(fits)
                 };
                 let row: Vec<Option<&Cell>> = columns.iter().map(of_column).collect();
@@ -87,7 +89,7 @@ pub(super) fn groups(report: &Report) -> Vec<Group> {
                     _ => {}
                 }
             }
-            Group { heading: heading.join(", "), columns: column_names.clone(), lines }
+            Group { heading: heading.join(", "), columns: column_names, lines }
         })
         .collect()
 }
@@ -104,16 +106,21 @@ fn shown_metrics(report: &Report) -> Vec<&'static Metric> {
     metrics
 }
 
+/// Whether a cell belongs to a column.
+fn is_in(cell: &Cell, column: &Coordinates) -> bool {
+    column.iter().all(|(d, v)| cell.coordinates.get(d) == Some(v))
+}
+
 /// The product of the column dimensions' values.
-fn column_keys(report: &Report) -> Vec<BTreeMap<String, String>> {
-    let mut all = vec![BTreeMap::new()];
+fn column_keys(report: &Report) -> Vec<Coordinates> {
+    let mut all = vec![Coordinates::new()];
     for d in &report.spec.layout.columns {
         let values = report.spec.values(d);
         all = all
             .iter()
             .flat_map(|b| {
                 values.iter().map(move |v| {
-                    let mut c: BTreeMap<String, String> = b.clone();
+                    let mut c = b.clone();
                     c.insert(d.clone(), v.clone());
                     c
                 })

@@ -151,6 +151,11 @@ impl Catalog {
 
     /// A dataset's configuration with `changes` applied.
     pub fn dataset(&self, name: &str, changes: &Changes) -> Result<DatasetConfig> {
+        self.dataset_as(name, name, changes)
+    }
+
+    /// The same for the dataset in the file `name`, which the changes call `entry`.
+    pub(super) fn dataset_as(&self, name: &str, entry: &str, changes: &Changes) -> Result<DatasetConfig> {
         let source = self.source("dataset", name)?;
         let path = self.path("dataset", name);
         let text =
@@ -161,7 +166,7 @@ impl Catalog {
             return Err(source.error_at(&["dataset".into()], message));
         }
         let mut changed = Layered::default();
-        changes.apply("dataset", name, &mut changed)?;
+        changes.apply("dataset", entry, &mut changed)?;
         if changed.value() == Value::Mapping(Mapping::new()) {
             return Ok(config);
         }
@@ -169,7 +174,7 @@ impl Catalog {
         if let Value::Mapping(m) = source.value() {
             whole.merge_from(m, &source, &[]);
         }
-        changes.apply("dataset", name, &mut whole)?;
+        changes.apply("dataset", entry, &mut whole)?;
         let check = |v| {
             let text = serde_yaml::to_string(&v)?;
             match DatasetConfig::from_text(Path::new("merged"), &text) {
@@ -179,7 +184,7 @@ impl Catalog {
                 Err(e) => Err(e.into()),
             }
         };
-        let resolved = whole.checked(&format!("dataset {name}"), check)?;
+        let resolved = whole.checked(&format!("dataset {entry}"), check)?;
         Ok(DatasetConfig::from_text(Path::new(source.file()), &serde_yaml::to_string(&resolved)?)?)
     }
 }

@@ -45,18 +45,25 @@ pub(super) fn check_dimension(
         if entries.iter().any(|other| other.name == e.name) {
             return Err(source.error_at(&path, format!("`{}` appears twice", e.name)));
         }
-        let mut reported_as = e.reported_as;
-        if let Some(kind) = component_kind(&name)
-            && e.not_yet.is_none()
-        {
-            if !catalog.has(kind, &e.name) {
-                return Err(source.error_at(&path, catalog.unknown(kind, &e.name)));
+        let kind = component_kind(&name);
+        if e.of.is_some() {
+            path.pop();
+            path.push("of".into());
+            if kind.is_none() {
+                return Err(source.error_at_key(&path, format!("entries of `{name}` have no files")));
             }
-            let theirs = reported_as_of(kind, &e.name, catalog)?;
+        }
+        let file = kind.map(|_| e.of.unwrap_or_else(|| e.name.clone()));
+        let mut reported_as = e.reported_as;
+        if let (Some(kind), Some(file), None) = (kind, &file, &e.not_yet) {
+            if !catalog.has(kind, file) {
+                return Err(source.error_at(&path, catalog.unknown(kind, file)));
+            }
+            let theirs = reported_as_of(kind, file, catalog)?;
             reported_as = reported_as.or(Some(theirs));
         }
         let reported_as = reported_as.unwrap_or_else(|| e.name.clone());
-        entries.push(Entry { name: e.name, reported_as, not_yet: e.not_yet, set });
+        entries.push(Entry { name: e.name, file, reported_as, not_yet: e.not_yet, set });
     }
     Ok(Dimension { name, entries })
 }
@@ -106,7 +113,7 @@ pub(super) fn single_entry(
     }
     let reported_as = reported_as_of(kind, &name, catalog)?;
     let set = Changes::inline(kind, &name, changes, source, path);
-    let entry = Entry { name, reported_as, not_yet: None, set };
+    let entry = Entry { file: Some(name.clone()), name, reported_as, not_yet: None, set };
     dimensions.push(Dimension { name: kind.into(), entries: vec![entry] });
     Ok(())
 }

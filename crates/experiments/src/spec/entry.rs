@@ -11,6 +11,7 @@ use std::fmt;
 #[serde(deny_unknown_fields)]
 struct EntryMap {
     name: String,
+    of: Option<String>,
     reported_as: Option<String>,
     not_yet: Option<String>,
     set: Option<RawChanges>,
@@ -20,6 +21,7 @@ struct EntryMap {
 #[derive(Clone, Debug)]
 pub(super) struct RawEntry {
     pub name: String,
+    pub of: Option<String>,
     pub reported_as: Option<String>,
     pub not_yet: Option<String>,
     pub set: Option<RawChanges>,
@@ -37,12 +39,19 @@ impl<'de> Deserialize<'de> for RawEntry {
             }
             fn visit_str<E>(self, name: &str) -> Result<RawEntry, E> {
                 let name = name.to_string();
-                Ok(RawEntry { name, reported_as: None, not_yet: None, set: None, is_mapping: false })
+                Ok(RawEntry {
+                    name,
+                    of: None,
+                    reported_as: None,
+                    not_yet: None,
+                    set: None,
+                    is_mapping: false,
+                })
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawEntry, A::Error> {
-                let EntryMap { name, reported_as, not_yet, set } =
+                let EntryMap { name, of, reported_as, not_yet, set } =
                     EntryMap::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(RawEntry { name, reported_as, not_yet, set, is_mapping: true })
+                Ok(RawEntry { name, of, reported_as, not_yet, set, is_mapping: true })
             }
         }
         d.deserialize_any(NameOrMap)
@@ -52,12 +61,21 @@ impl<'de> Deserialize<'de> for RawEntry {
 /// A checked entry.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Name, as in the configuration folder (or of the variant).
+    /// Its name in the table.
     pub name: String,
+    /// The dataset's, model's or method's file; none for a variant.
+    pub file: Option<String>,
     /// Name in the paper's table and in reports.
     pub reported_as: String,
     /// Why its cells cannot be computed yet.
     pub not_yet: Option<String>,
     /// Settings this entry changes.
     pub set: super::Changes,
+}
+
+impl Entry {
+    /// The file of a dataset, model or method.
+    pub(super) fn file(&self) -> &str {
+        self.file.as_deref().expect("an entry of a dimension whose entries have files")
+    }
 }

@@ -2,6 +2,7 @@
 use super::{
     plot::{Plot, RawPlot},
     source::Source,
+    without::{RawWithout, Without},
 };
 use crate::metric::{self, METRICS};
 use anyhow::Result;
@@ -35,6 +36,8 @@ pub(super) struct RawLayout {
     labels: IndexMap<String, IndexMap<String, String>>,
     #[serde(default, rename = "where")]
     filter: IndexMap<String, String>,
+    #[serde(default)]
+    without: RawWithout,
     plot: Option<RawPlot>,
 }
 
@@ -81,6 +84,8 @@ pub struct Layout {
     pub labels: IndexMap<String, IndexMap<String, String>>,
     /// Values that measures must have to count.
     pub filter: IndexMap<String, String>,
+    /// Combinations of values, of the grid's dimensions and of recorded ones, that have no cell.
+    pub without: Without,
     /// How it is plotted, if it is.
     pub plot: Option<Plot>,
 }
@@ -124,15 +129,15 @@ impl RawLayout {
             Some(b) => Some(check_baseline(b, source, grid)?),
         };
         check_cells(&self.cells, baseline.as_ref(), source)?;
+        let mut dimensions = grid.clone();
+        let recorded = |(name, labels): (&String, &IndexMap<String, String>)| {
+            (name.clone(), labels.keys().cloned().collect())
+        };
+        dimensions.extend(self.labels.iter().map(recorded));
+        let without = Without::check(self.without, source, &dimensions)?;
         let plot = match self.plot {
             None => None,
-            Some(p) => {
-                let mut dimensions = grid.clone();
-                dimensions.extend(
-                    self.labels.iter().map(|(name, labels)| (name.clone(), labels.keys().cloned().collect())),
-                );
-                Some(p.check(source, &dimensions, &self.cells)?)
-            }
+            Some(p) => Some(p.check(source, &dimensions, &self.cells)?),
         };
         Ok(Layout {
             rows: self.rows,
@@ -141,6 +146,7 @@ impl RawLayout {
             baseline,
             labels: self.labels,
             filter: self.filter,
+            without,
             plot,
         })
     }

@@ -14,6 +14,7 @@ mod search;
 mod source;
 mod table;
 mod trials;
+mod without;
 
 pub use catalog::{Catalog, ComponentFile};
 pub use changes::{Change, Changes};
@@ -30,3 +31,4 @@ pub use search::{Search, Tried};
 pub use source::{ConfigError, KeyPath, Place, Source};
 pub use table::{Quick, TableSpec};
 pub use trials::{CellSearch, Score, Trial, Trials};
+pub use without::Without;

@@ -105,7 +105,8 @@ pub fn resolve(
     let mut cells = Vec::new();
     for combination in combinations(&spec.dimensions) {
         let kept = |(d, names): &(String, Vec<String>)| names.contains(&combination.coordinates[d]);
-        if !selection.only.iter().all(kept) {
+        let has_cells = !spec.cells_of(&combination.coordinates).is_empty();
+        if !has_cells || !selection.only.iter().all(kept) {
             continue;
         }
         let (mut search, mut jobs) = (None, Vec::new());
@@ -166,7 +167,7 @@ fn check_selection(spec: &TableSpec, catalog: &Catalog, selection: &Selection) -
     for kind in ["model", "method"] {
         for e in spec.dimension(kind).map_or(&[][..], |d| &d.entries) {
             if e.not_yet.is_none() {
-                profiles.extend(catalog.component(kind, &e.name)?.profiles.iter().cloned());
+                profiles.extend(catalog.component(kind, e.file())?.profiles.iter().cloned());
             }
         }
     }
@@ -209,19 +210,21 @@ impl Resolver<'_> {
         let Self { spec, catalog, selection, fingerprint } = self;
         let changes = self.changes(combination).then(more).then(&selection.set);
 
-        let name = |dimension: &str| combination.coordinates[dimension].as_str();
-        let dataset = name("dataset");
-        let config = catalog.dataset(dataset, &changes)?;
+        let entry = |kind: &str| spec.entry(kind, &combination.coordinates[kind]);
+        let dataset = entry("dataset");
+        let config = catalog.dataset_as(dataset.file(), &dataset.name, &changes)?;
         let quick = if selection.quick { quick_data(spec.quick.rows) } else { Override::default() };
-        let fingerprint = fingerprint(&config, &quick).with_context(|| format!("dataset {dataset}"))?;
+        let fingerprint =
+            fingerprint(&config, &quick).with_context(|| format!("dataset {}", dataset.name))?;
 
         let component = |kind: &'static str| {
             if !spec.recipe.components.contains(&kind) {
                 return Ok(Value::Null);
             }
-            let file = catalog.component(kind, name(kind))?;
-            let mut layered = file.layered(&selection.profile, dataset)?;
-            changes.apply(kind, name(kind), &mut layered)?;
+            let entry = entry(kind);
+            let file = catalog.component(kind, entry.file())?;
+            let mut layered = file.layered(&selection.profile, dataset.file())?;
+            changes.apply(kind, &entry.name, &mut layered)?;
             file.checked(&layered)
         };
         let (model, method) = (component("model")?, component("method")?);

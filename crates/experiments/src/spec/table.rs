@@ -3,10 +3,11 @@ use super::{
     catalog::{Catalog, recipe},
     changes::{Changes, RawChanges},
     dimension::{Dimension, check_dimension, single_entry},
-    entry::RawEntry,
+    entry::{Entry, RawEntry},
     layout::{Layout, RawLayout},
     names::unknown_name,
     reported::{RawReported, Reported},
+    resolve::{Coordinates, combinations},
     search::{RawSearch, Search},
     source::{Source, keys},
 };
@@ -157,6 +158,9 @@ impl TableSpec {
             layout,
             source,
         };
+        if spec.cells().is_empty() {
+            return Err(spec.source.error_at_key(&keys(&["layout", "without"]), "no cell is left"));
+        }
         spec.check_changes()?;
         super::search::check_one_each(&spec)?;
         Ok(spec)
@@ -165,6 +169,18 @@ impl TableSpec {
     /// The dimension called `name`.
     pub fn dimension(&self, name: &str) -> Option<&Dimension> {
         self.dimensions.iter().find(|d| d.name == name)
+    }
+
+    /// An entry of the grid, which is there.
+    pub(super) fn entry(&self, dimension: &str, name: &str) -> &Entry {
+        let entries = self.dimension(dimension).map_or(&[][..], |d| &d.entries);
+        entries.iter().find(|e| e.name == name).expect("combinations are of the grid's entries")
+    }
+
+    /// Names in the grid of the dataset in the file `name`.
+    pub fn datasets_of(&self, file: &str) -> impl Iterator<Item = &str> {
+        let entries = self.dimension("dataset").map_or(&[][..], |d| &d.entries);
+        entries.iter().filter(move |e| e.file.as_deref() == Some(file)).map(|e| e.name.as_str())
     }
 
     /// The paper's name of a dimension's value.
@@ -183,6 +199,29 @@ impl TableSpec {
                 self.layout.labels.get(dimension).map(|l| l.keys().cloned().collect()).unwrap_or_default()
             }
         }
+    }
+
+    /// The cells of a combination of the grid: its coordinates with every value of the recorded dimensions.
+    pub fn cells_of(&self, combination: &Coordinates) -> Vec<Coordinates> {
+        let recorded = self.layout.labels.iter();
+        let mut all = recorded.fold(vec![combination.clone()], |before, (dimension, labels)| {
+            let extend = |b: &Coordinates| {
+                let b = b.clone();
+                labels.keys().map(move |value| {
+                    let mut c = b.clone();
+                    c.insert(dimension.clone(), value.clone());
+                    c
+                })
+            };
+            before.iter().flat_map(extend).collect()
+        });
+        all.retain(|c| !self.layout.without.excludes(c));
+        all
+    }
+
+    /// All cells, in the order of the grid and of the recorded dimensions.
+    pub fn cells(&self) -> Vec<Coordinates> {
+        combinations(&self.dimensions).iter().flat_map(|c| self.cells_of(&c.coordinates)).collect()
     }
 
     /// Names that changes to a section may use.

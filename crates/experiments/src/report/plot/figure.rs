@@ -20,8 +20,6 @@ pub(super) struct Figure<'a> {
     pub y_from: YFrom,
     /// Name of the x axis.
     pub x_name: String,
-    /// Places on the x axis, in the spec's order.
-    pub xs: Vec<Place>,
     /// Names of the series; a single one may have none.
     pub series: Vec<String>,
     /// One drawing each.
@@ -42,6 +40,8 @@ pub(super) struct Panel {
     pub title: String,
     /// What the data is, and what is missing.
     pub notes: Vec<String>,
+    /// Places on the x axis, in the spec's order.
+    pub xs: Vec<Place>,
     /// Its values.
     pub marks: Vec<Mark>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Panel {
 /// One value.
 #[derive(Debug, PartialEq)]
 pub(super) struct Mark {
-    /// Its place, an index of [`Figure::xs`].
+    /// Its place, an index of [`Panel::xs`].
     pub x: usize,
     /// Its series, an index of [`Figure::series`].
     pub series: usize,
@@ -65,8 +65,8 @@ impl<'a> Figure<'a> {
     /// The cells of the report as `plot` says.
     pub fn new(report: &'a Report, plot: &Plot) -> Self {
         let spec = report.spec;
-        let xs = present(report, &plot.x);
-        let series: Vec<String> = plot.series.iter().flat_map(|s| present(report, s)).collect();
+        let cells: Vec<&Cell> = report.cells.iter().collect();
+        let series: Vec<String> = plot.series.iter().flat_map(|s| present(report, &cells, s)).collect();
         let place = |(i, value): (usize, &String)| {
             let number: Option<f64> = if plot.numeric { value.parse().ok() } else { None };
             let position = match (number, plot.scale_x) {
@@ -81,7 +81,7 @@ impl<'a> Figure<'a> {
             None => vec![String::new()],
         };
         let mut groups: Vec<(Vec<&String>, Vec<&Cell>)> = Vec::new();
-        for cell in &report.cells {
+        for cell in cells {
             let key: Vec<&String> = plot.panels.iter().map(|p| &cell.coordinates[p]).collect();
             match groups.iter_mut().find(|(k, _)| *k == key) {
                 Some((_, g)) => g.push(cell),
@@ -92,10 +92,10 @@ impl<'a> Figure<'a> {
             let value = &cell.coordinates[dimension];
             values.iter().position(|v| v == value).expect("values are those of the cells")
         };
-        let mark = |cell: &&Cell| {
+        let mark = |xs: &[String], cell: &Cell| {
             let value = cell.values.get(&plot.y);
             Mark {
-                x: index(&xs, cell, &plot.x),
+                x: index(xs, cell, &plot.x),
                 series: plot.series.as_ref().map_or(0, |s| index(&series, cell, s)),
                 mean: value.and_then(|v| v.mean()).ok_or(view::missing(&cell.status)),
                 deviation: value.and_then(|v| v.deviation()),
@@ -104,17 +104,18 @@ impl<'a> Figure<'a> {
         };
         let panel = |(key, cells): (Vec<&String>, Vec<&Cell>)| {
             let title: Vec<&str> = plot.panels.iter().zip(key).map(|(d, v)| spec.label(d, v)).collect();
+            let xs = present(report, &cells, &plot.x);
             Panel {
                 title: title.join(", "),
                 notes: notes(report, &cells),
-                marks: cells.iter().map(mark).collect(),
+                marks: cells.iter().map(|c| mark(&xs, c)).collect(),
+                xs: xs.iter().enumerate().map(place).collect(),
             }
         };
         let mut panels: Vec<Panel> = groups.into_iter().map(panel).collect();
-        let xs: Vec<Place> = xs.iter().enumerate().map(place).collect();
         if plot.kind == PlotKind::Lines {
             for p in &mut panels {
-                p.notes.extend(interruptions(&p.marks, &xs, &names));
+                p.notes.extend(interruptions(&p.marks, &p.xs, &names));
             }
         }
         Self {
@@ -124,7 +125,6 @@ impl<'a> Figure<'a> {
             metric: metric::of(&plot.y),
             y_from: plot.y_from,
             x_name: plot.x.replace('_', " "),
-            xs,
             series: names,
             panels,
         }
@@ -136,9 +136,9 @@ impl<'a> Figure<'a> {
     }
 }
 
-/// A dimension's values, in the spec's order, that are among the report's cells.
-fn present(report: &Report, dimension: &str) -> Vec<String> {
-    let is_there = |v: &String| report.cells.iter().any(|c| &c.coordinates[dimension] == v);
+/// A dimension's values, in the spec's order, that are among the cells'.
+fn present(report: &Report, cells: &[&Cell], dimension: &str) -> Vec<String> {
+    let is_there = |v: &String| cells.iter().any(|c| &c.coordinates[dimension] == v);
     report.spec.values(dimension).into_iter().filter(is_there).collect()
 }
 

@@ -19,23 +19,25 @@ const GAP_TEXT: f64 = 8.0;
 
 /// The least and the largest width of a plot whose labels on the x axis need `label` each.
 pub(super) fn widths(figure: &Figure, label: f64) -> (f64, f64) {
-    let labels = label * figure.xs.len() as f64;
+    let places = figure.panels.iter().map(|p| p.xs.len()).max().unwrap_or_default();
+    let labels = label * places as f64;
     match figure.kind {
         PlotKind::Bars => {
-            let bars = (figure.xs.len() * figure.series.len()) as f64 / FILLED;
+            let bars = (places * figure.series.len()) as f64 / FILLED;
             ((bars * BAR.0).max(labels), (bars * BAR.1).max(labels))
         }
         PlotKind::Lines => {
-            let numbers = figure.xs.iter().enumerate().any(|(i, x)| x.position != i as f64);
+            let mut xs = figure.panels.iter().flat_map(|p| p.xs.iter().enumerate());
+            let numbers = xs.any(|(i, x)| x.position != i as f64);
             let least = if numbers { LINES.0 } else { LINES.0.max(labels) };
             (least, LINES.1.max(least))
         }
     }
 }
 
-/// What of the x axis is shown.
-pub(super) fn span(figure: &Figure) -> (f64, f64) {
-    let positions = || figure.xs.iter().map(|x| x.position);
+/// What of a panel's x axis is shown.
+pub(super) fn span(figure: &Figure, panel: &Panel) -> (f64, f64) {
+    let positions = || panel.xs.iter().map(|x| x.position);
     let (low, high) =
         (positions().fold(f64::INFINITY, f64::min), positions().fold(f64::NEG_INFINITY, f64::max));
     let room = match figure.kind {
@@ -72,7 +74,7 @@ fn bar(canvas: &Canvas, series: usize, a: Point, b: Point) -> Result<()> {
 fn bars(canvas: &Canvas, figure: &Figure, panel: &Panel, scales: &Scales) -> Result<()> {
     canvas.line(&[(scales.left(), scales.base()), (scales.right(), scales.base())], INK, 0.8)?;
     let width = FILLED / figure.series.len() as f64;
-    let left = |m: &Mark| figure.xs[m.x].position - FILLED / 2.0 + m.series as f64 * width;
+    let left = |m: &Mark| panel.xs[m.x].position - FILLED / 2.0 + m.series as f64 * width;
     for m in &panel.marks {
         let middle = scales.x(left(m) + width / 2.0);
         match m.mean {
@@ -105,7 +107,7 @@ fn deviation(canvas: &Canvas, mark: &Mark, x: f64, scales: &Scales) -> Result<()
 }
 
 fn lines(canvas: &Canvas, figure: &Figure, panel: &Panel, scales: &Scales) -> Result<()> {
-    let x = |m: &Mark| scales.x(figure.xs[m.x].position);
+    let x = |m: &Mark| scales.x(panel.xs[m.x].position);
     for series in 0..figure.series.len() {
         let mut marks: Vec<&Mark> = panel.marks.iter().filter(|m| m.series == series).collect();
         marks.sort_by(|a, b| x(a).total_cmp(&x(b)));
@@ -127,7 +129,7 @@ fn lines(canvas: &Canvas, figure: &Figure, panel: &Panel, scales: &Scales) -> Re
             }
         }
     }
-    for (i, place) in figure.xs.iter().enumerate() {
+    for (i, place) in panel.xs.iter().enumerate() {
         let mut here = panel.marks.iter().filter(|m| m.x == i).peekable();
         // Single missing values, and empty panels, are in the notes.
         if let Some(Mark { mean: Err(why), .. }) = here.peek()

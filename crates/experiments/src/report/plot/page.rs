@@ -136,10 +136,13 @@ fn arrange(figure: &Figure, axes: &[Option<Axis>], font: &Font) -> Result<Grid> 
         }
     }
     let axis = ticks + panel::BESIDE_TICKS;
-    let labels: Vec<f64> =
-        figure.xs.iter().map(|x| font.width(&x.label, panel::TICK)).collect::<Result<_>>()?;
-    // Neighbours share the room between them.
-    let label = labels.windows(2).map(|w| (w[0] + w[1]) / 2.0).fold(0.0, f64::max);
+    let mut label = 0f64;
+    for p in &figure.panels {
+        let labels: Vec<f64> =
+            p.xs.iter().map(|x| font.width(&x.label, panel::TICK)).collect::<Result<_>>()?;
+        // Neighbours share the room between them.
+        label = labels.windows(2).map(|w| (w[0] + w[1]) / 2.0).fold(label, f64::max);
+    }
     let (least, most) = marks::widths(figure, label + 8.0);
     let width = |columns: usize| (WIDEST - 2.0 * MARGIN - (columns - 1) as f64 * GAP) / columns as f64 - axis;
     let columns = (1..=COLUMNS.min(figure.panels.len())).rev().find(|n| width(*n) >= least).unwrap_or(1);

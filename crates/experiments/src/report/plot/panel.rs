@@ -107,7 +107,7 @@ pub(super) fn draw(
         y += LINE;
     }
     let scales = Scales {
-        x: marks::span(figure),
+        x: marks::span(figure, panel),
         y: axis.map_or((0.0, 1.0), |a| a.range),
         frame: ((left, top), frame.width),
     };
@@ -121,7 +121,7 @@ pub(super) fn draw(
     marks::draw(canvas, figure, panel, &scales)?;
     canvas.line(&[(left, top), (left, bottom), (right, bottom)], INK, 0.8)?;
     let mut taken = f64::NEG_INFINITY;
-    let mut places: Vec<_> = figure.xs.iter().collect();
+    let mut places: Vec<_> = panel.xs.iter().collect();
     places.sort_by(|a, b| a.position.total_cmp(&b.position));
     for place in places {
         let x = scales.x(place.position);
