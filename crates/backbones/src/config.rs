@@ -44,6 +44,22 @@ pub(crate) fn check_deep(dim: usize, mlp: &MlpConfig) -> Result<()> {
     check_dropout(mlp.dropout, "dropout")
 }
 
+/// Refuses widths and probabilities under which no stack of layers can be built; `stacks` are the widths of networks that
+/// need a layer, by key.
+pub(crate) fn check_stacks(dim: usize, dropout: f64, stacks: &[(&str, &[i64])]) -> Result<()> {
+    check(dim > 0, "dim", || "a width of 0".into())?;
+    for (key, widths) in stacks {
+        check(!widths.is_empty(), key, || "no layer".into())?;
+        check(widths.iter().all(|w| *w > 0), key, || "a width below 1".into())?;
+    }
+    check_dropout(dropout, "dropout")
+}
+
+/// Refuses to build nothing at all.
+pub(crate) fn check_number(number: i64, key: &str) -> Result<()> {
+    check(number > 0, key, || format!("{number} is below 1"))
+}
+
 /// An error unless the data have one task, as the model called `model` has.
 pub(crate) fn one_task(model: &str, schema: &Schema) -> Result<()> {
     ensure!(schema.tasks.len() == 1, "{model} has one task, the data have {}", schema.tasks.len());

@@ -5,7 +5,10 @@ mod deepfm;
 mod domain_representation;
 mod heads;
 mod m3oe;
+mod mlp;
+mod mmoe;
 mod pnn;
+mod shared_bottom;
 mod wide_deep;
 
 use anyhow::{Result, bail};
@@ -17,7 +20,10 @@ pub use config::DeepConfig;
 pub use dcn::{Dcn, DcnConfig};
 pub use deepfm::DeepFm;
 pub use m3oe::{Fusion, FusionScope, M3oe, M3oeConfig};
+pub use mlp::Mlp;
+pub use mmoe::{Mmoe, MmoeConfig};
 pub use pnn::Pnn;
+pub use shared_bottom::{SharedBottom, SharedBottomConfig};
 pub use wide_deep::WideDeep;
 
 /// A model's entry in the registry.
@@ -35,7 +41,16 @@ pub struct ModelEntry {
 }
 
 /// All models.
-pub const MODELS: &[ModelEntry] = &[deepfm::ENTRY, wide_deep::ENTRY, dcn::ENTRY, pnn::ENTRY, m3oe::ENTRY];
+pub const MODELS: &[ModelEntry] = &[
+    deepfm::ENTRY,
+    wide_deep::ENTRY,
+    dcn::ENTRY,
+    pnn::ENTRY,
+    m3oe::ENTRY,
+    mlp::ENTRY,
+    shared_bottom::ENTRY,
+    mmoe::ENTRY,
+];
 
 /// The model called `name`.
 pub fn model(name: &str) -> Result<&'static ModelEntry> {
