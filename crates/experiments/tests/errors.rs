@@ -1,8 +1,8 @@
 //! Every error in a configuration names file, line, column and key.
 use crate::project::{Project, text};
 
-const TABLE: &str = "configs/tables/csdm-table1-100k.yaml";
-const PLAN: [&str; 3] = ["plan", "csdm-table1-100k", "--quick"];
+pub const TABLE: &str = "configs/tables/csdm-table1-100k.yaml";
+pub const PLAN: [&str; 3] = ["plan", "csdm-table1-100k", "--quick"];
 
 /// Line and column of `needle`, which occurs once.
 pub fn place(project: &Project, file: &str, needle: &str) -> String {

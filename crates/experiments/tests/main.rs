@@ -7,6 +7,7 @@ mod layering;
 mod plot;
 mod project;
 mod registry;
+mod reported;
 mod resume;
 mod search;
 mod smoke;

@@ -77,11 +77,6 @@ impl Cell {
     pub fn mean(&self, metric: &str) -> Option<f64> {
         self.values.get(metric)?.mean()
     }
-
-    /// Whether the other cell differs in `dimension` at most.
-    pub fn agrees_but_for(&self, other: &Cell, dimension: &str) -> bool {
-        self.coordinates.iter().all(|(d, v)| d == dimension || other.coordinates.get(d) == Some(v))
-    }
 }
 
 /// Fills every cell of the plan; `older` are the ids of runs that stand in for missing ones, by the missing one's.
@@ -116,8 +111,8 @@ pub fn collect(
             cells.push(cell);
         }
     }
-    super::compare::add_computed(spec, &mut cells);
     add_paper(spec, &mut cells);
+    super::computed::add(spec, &mut cells);
     Ok(cells)
 }
 

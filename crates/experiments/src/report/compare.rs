@@ -1,57 +1,11 @@
-//! Comparisons: with the baseline, of the best with the second best, and with the paper.
-use super::cells::{Cell, Value};
+//! Comparisons: of the best with the second best, and with the paper.
+use super::cells::Cell;
 use crate::{
     metric::{self, Better, Metric},
-    spec::{Baseline, TableSpec},
+    spec::TableSpec,
 };
-use scenarec_train::metrics::{rela_impr, statistics};
+use scenarec_train::metrics::statistics;
 use std::collections::BTreeMap;
-
-/// Adds the metrics that compare a cell with the baseline: `rela_impr`, in percent, and `ratio`, the main metric
-/// divided by the baseline's; both of means over seeds.
-pub(super) fn add_computed(spec: &TableSpec, cells: &mut [Cell]) {
-    let Some(baseline) = &spec.layout.baseline else { return };
-    let main = metric::of(&spec.layout.cells[0]);
-    for name in &spec.layout.cells {
-        let values: Vec<Option<f64>> = match name.as_str() {
-            "rela_impr" => with_baseline(baseline, cells, metric::of("auc"), rela_impr),
-            "ratio" => with_baseline(baseline, cells, main, |ours, base| ours / base),
-            _ => continue,
-        };
-        for (cell, value) in cells.iter_mut().zip(values) {
-            if let Some(v) = value.filter(|v| v.is_finite()) {
-                // A number of means: it has no seeds of its own.
-                cell.values.insert(name.clone(), Value { by_seed: BTreeMap::from([(0, v)]), paper: None });
-            }
-        }
-    }
-}
-
-/// `f` of every cell's mean and its baseline's, where both are there.
-fn with_baseline(
-    baseline: &Baseline,
-    cells: &[Cell],
-    metric: &Metric,
-    f: impl Fn(f64, f64) -> f64,
-) -> Vec<Option<f64>> {
-    let dimension = baseline.dimension();
-    let value = |cell: &Cell| {
-        let candidates = cells.iter().filter(|c| c.agrees_but_for(cell, dimension)).filter(|c| {
-            let name = &c.coordinates[dimension];
-            match baseline {
-                Baseline::Entry { name: n, .. } => name == n,
-                Baseline::BestOf { except, .. } => !except.contains(name),
-            }
-        });
-        let means = candidates.filter_map(|c| c.mean(metric.name));
-        let base = match metric.better {
-            Some(Better::Lower) => means.min_by(f64::total_cmp),
-            _ => means.max_by(f64::total_cmp),
-        };
-        Some(f(cell.mean(metric.name)?, base?))
-    };
-    cells.iter().map(value).collect()
-}
 
 /// The best entry against the second best of one group of cells, which differ in the compared dimension only.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,8 +173,14 @@ pub fn verdict(spec: &TableSpec, cells: &[Cell]) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::cells::Status, *};
-    use crate::spec::Catalog;
+    use super::{
+        super::{
+            cells::{Status, Value},
+            computed,
+        },
+        *,
+    };
+    use crate::spec::{Baseline, Catalog};
 
     /// A table whose cells are `metrics`, with a cell per method: a number of the first metric for every seed.
     fn table(metrics: &[&str], numbers: [(&str, [f64; 3]); 3]) -> (TableSpec, Vec<Cell>) {
@@ -238,7 +198,7 @@ mod tests {
             }
         };
         let mut cells: Vec<Cell> = numbers.into_iter().map(cell).collect();
-        add_computed(&spec, &mut cells);
+        computed::add(&spec, &mut cells);
         (spec, cells)
     }
 
@@ -260,7 +220,7 @@ mod tests {
         let (mut spec, mut cells) = table(&["wall_seconds", "ratio"], NUMBERS);
         let best_of = Baseline::BestOf { dimension: "method".into(), except: vec!["csdm".into()] };
         spec.layout.baseline = Some(best_of);
-        add_computed(&spec, &mut cells);
+        computed::add(&spec, &mut cells);
         assert!((cells[1].mean("ratio").unwrap() - 2.0).abs() < 1e-12, "{:?}", cells[1].values);
     }
 

@@ -1,6 +1,7 @@
 //! Measures -> tables: ours, the paper's, the difference, and what they are worth.
 mod cells;
 mod compare;
+mod computed;
 mod csv;
 mod markdown;
 mod plot;
@@ -143,6 +144,10 @@ impl<'a> Report<'a> {
     /// Lines below the tables.
     fn closing(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.significance.iter().map(|s| s.line(self.spec)).collect();
+        let not_printed = |c: &Cell| c.values.keys().any(|m| computed::is_not_printed(self.spec, c, m));
+        if self.cells.iter().any(not_printed) {
+            lines.push("≈ not printed by the paper, but computed from the numbers that it prints".into());
+        }
         lines.extend(self.verdict.lines());
         lines.extend(cells::coverage(&self.cells));
         lines.extend(self.searches.iter().cloned());

@@ -3,6 +3,7 @@ use super::{
     Report,
     cells::{Cell, Status},
     compare::compared,
+    computed,
 };
 use crate::{
     metric::{self, Metric},
@@ -180,8 +181,13 @@ fn ours(report: &Report, cell: &Cell, metric: &Metric) -> Text {
     Text { text, best: is_main && is_best(report, cell) }
 }
 
-fn paper(_: &Report, cell: &Cell, metric: &Metric) -> Text {
-    cell.values.get(metric.name).and_then(|v| v.paper).map(|p| metric.number(p)).into()
+fn paper(report: &Report, cell: &Cell, metric: &Metric) -> Text {
+    let text = cell.values.get(metric.name).and_then(|v| v.paper).map(|p| metric.number(p));
+    if computed::is_not_printed(report.spec, cell, metric.name) {
+        text.map(|t| format!("≈{t}")).into()
+    } else {
+        text.into()
+    }
 }
 
 fn difference(_: &Report, cell: &Cell, metric: &Metric) -> Text {

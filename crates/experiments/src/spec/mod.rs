@@ -6,6 +6,7 @@ mod entry;
 mod layered;
 mod layout;
 mod names;
+mod numbers;
 mod plot;
 mod reported;
 mod resolve;

@@ -13,7 +13,9 @@ use scenarec_data::Prepared;
 use scenarec_train::{Feed, Recorder, metrics, metrics::statistics::mean, open_device};
 use settings::Settings;
 use std::sync::Arc;
-use train::Scoped;
+
+pub(super) use settings::{Outer, Training, check_training};
+pub(super) use train::Scoped;
 
 pub(super) const RECIPE: Recipe = Recipe {
     name: "bilevel",
@@ -37,7 +39,8 @@ fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     let data = Arc::new(dataset);
     let mut cells = Vec::new();
     for scope in settings.scope.scopes(&data.schema) {
-        let mut scoped = Scoped::new(job, &settings, &data, &splits, scope, device)?;
+        let mut scoped =
+            Scoped::new(job, &settings.training, &settings.outer, &data, &splits, scope, device)?;
         scoped.train(&mut context)?;
         cells.extend(scoped.predict());
     }

@@ -17,7 +17,7 @@ pub(super) struct Settings {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Training {
+pub(in crate::recipes) struct Training {
     /// Passes over the training rows at most.
     pub epochs: usize,
     /// Epochs without a better mean of the cells' validation AUCs after which training stops.
@@ -38,7 +38,7 @@ pub(super) struct Training {
 /// What is minimised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Loss {
+pub(in crate::recipes) enum Loss {
     /// Σ over heads of the mean binary cross-entropy over the rows that own the head (Eq. 12).
     Heads,
     /// The mean over all entries of ŷ.
@@ -50,7 +50,7 @@ pub(super) enum Loss {
 /// What is evaluated where training was not stopped early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Keep {
+pub(in crate::recipes) enum Keep {
     /// The epoch with the best validation AUC.
     Best,
     /// The last epoch, as in the released program.
@@ -59,7 +59,7 @@ pub(super) enum Keep {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Outer {
+pub(in crate::recipes) struct Outer {
     /// When the outer parameters are learned.
     pub mode: Mode,
     /// Rows of the outer steps.
@@ -75,7 +75,7 @@ pub(super) struct Outer {
 /// When the outer parameters are learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Mode {
+pub(in crate::recipes) enum Mode {
     /// In outer steps only (Eq. 11).
     Bilevel,
     /// In outer steps and, by the other parameters' optimiser, in every step: what the released program does.
@@ -87,7 +87,7 @@ pub(super) enum Mode {
 /// Rows of the outer steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Data {
+pub(in crate::recipes) enum Data {
     /// Training rows, as in the paper.
     Train,
     /// Validation rows.
@@ -95,15 +95,17 @@ pub(super) enum Data {
 }
 
 pub(super) fn resolve(value: Value) -> Result<Value> {
-    scenarec_train::config::resolve(value, |settings: &Settings| {
-        let Settings { training, outer, .. } = settings;
-        check(training.epochs > 0, "training.epochs", || "no epoch".into())?;
-        check(training.patience > 0, "training.patience", || "training would stop before it begins".into())?;
-        check(training.batch > 0, "training.batch", || "0 rows".into())?;
-        check(training.micro_batch > 0, "training.micro_batch", || "0 rows".into())?;
-        for (key, optim) in [("training.optim.lr", training.optim), ("outer.optim.lr", outer.optim)] {
-            check(optim.lr > 0.0 && optim.lr.is_finite(), key, || format!("{} is not above 0", optim.lr))?;
-        }
-        Ok(())
-    })
+    scenarec_train::config::resolve(value, |s: &Settings| check_training(&s.training, &s.outer))
+}
+
+/// Refuses settings under which nothing can be trained.
+pub(in crate::recipes) fn check_training(training: &Training, outer: &Outer) -> Result<()> {
+    check(training.epochs > 0, "training.epochs", || "no epoch".into())?;
+    check(training.patience > 0, "training.patience", || "training would stop before it begins".into())?;
+    check(training.batch > 0, "training.batch", || "0 rows".into())?;
+    check(training.micro_batch > 0, "training.micro_batch", || "0 rows".into())?;
+    for (key, optim) in [("training.optim.lr", training.optim), ("outer.optim.lr", outer.optim)] {
+        check(optim.lr > 0.0 && optim.lr.is_finite(), key, || format!("{} is not above 0", optim.lr))?;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Training of one model on the rows of its scope.
 use super::{
     Cell, cells,
-    settings::{Data, Keep, Loss, Mode, Settings},
+    settings::{Data, Keep, Loss, Mode, Outer, Training},
 };
 use crate::job::{Job, JobContext};
 use anyhow::{Context, Result};
@@ -18,14 +18,15 @@ use tch::{Device, Tensor};
 const EVALUATION_BATCH: usize = 4096;
 
 /// One model, and the rows it is for.
-pub(super) struct Scoped<'a> {
-    settings: &'a Settings,
+pub(in crate::recipes) struct Scoped<'a> {
+    training: &'a Training,
+    outer: &'a Outer,
     seed: u64,
     /// Domains and tasks by name.
     name: String,
     net: Net,
     /// Globs of the outer parameters that the model has.
-    outer: Vec<&'static str>,
+    outer_globs: Vec<&'static str>,
     train: Feed,
     valid: Feed,
     test: Feed,
@@ -51,7 +52,8 @@ struct Learner<'a> {
 impl<'a> Scoped<'a> {
     pub fn new(
         job: &Job,
-        settings: &'a Settings,
+        training: &'a Training,
+        outer: &'a Outer,
         data: &Arc<Dataset>,
         splits: &Splits,
         scope: Scope,
@@ -65,28 +67,28 @@ impl<'a> Scoped<'a> {
         let entry = model(job.model.get("name").and_then(|n| n.as_str()).unwrap_or_default())?;
         let names = net.weights.names();
         let has = |glob: &str| scenarec_train::params::Selection::new(&[glob])?.split(names.clone());
-        let outer = entry.outer.iter().copied().filter(|glob| has(glob).is_ok()).collect();
+        let outer_globs = entry.outer.iter().copied().filter(|glob| has(glob).is_ok()).collect();
         let feed = |part: &str| -> Result<Feed> {
             let rows =
                 splits.get(part).with_context(|| format!("{} has no split part {part:?}", data.name))?;
             Ok(Feed::scoped(data.clone(), rows, &scope))
         };
         let (train, valid, test) = (feed("train")?, feed("valid")?, feed("test")?);
-        Ok(Self { settings, seed, name, net, outer, train, valid, test, device })
+        Ok(Self { training, outer, seed, name, net, outer_globs, train, valid, test, device })
     }
 
     /// Trains and records how it went.
     pub fn train(&mut self, context: &mut JobContext<'_>) -> Result<()> {
-        let Settings { training, outer, .. } = self.settings;
+        let Self { training, outer, .. } = *self;
         let apart = match outer.mode {
-            Mode::Bilevel | Mode::Fixed => &self.outer[..],
+            Mode::Bilevel | Mode::Fixed => &self.outer_globs[..],
             Mode::Joint => &[],
         };
         let frozen = self.net.weights.freeze(apart, Frozen::Train)?;
         let main = Optimizer::new(training.optim, &mut self.net.weights);
         let frozen = (outer.mode == Mode::Fixed).then_some(frozen);
-        let outer_optimizer = (outer.mode != Mode::Fixed && !self.outer.is_empty())
-            .then(|| Optimizer::of_parameters(outer.optim, &self.net.weights, &self.outer))
+        let outer_optimizer = (outer.mode != Mode::Fixed && !self.outer_globs.is_empty())
+            .then(|| Optimizer::of_parameters(outer.optim, &self.net.weights, &self.outer_globs))
             .transpose()?;
 
         let scope = self.train.scope();
@@ -146,8 +148,13 @@ impl<'a> Scoped<'a> {
         Ok(())
     }
 
+    /// The model.
+    pub fn net(&mut self) -> &mut Net {
+        &mut self.net
+    }
+
     /// Predictions for the test rows.
-    pub fn predict(&mut self) -> Vec<Cell> {
+    pub(super) fn predict(&mut self) -> Vec<Cell> {
         let logits = predict(&mut self.net, &self.test, EVALUATION_BATCH);
         cells(&self.test, &logits)
     }
