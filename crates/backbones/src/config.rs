@@ -6,8 +6,7 @@ use scenarec_train::{
     config::{check, check_dropout},
     nn::{MlpConfig, Norm},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_yaml::Value;
+use serde::{Deserialize, Serialize};
 
 /// The configuration of models that consist of embeddings and one MLP.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,18 +44,29 @@ pub(crate) fn check_deep(dim: usize, mlp: &MlpConfig) -> Result<()> {
     check_dropout(mlp.dropout, "dropout")
 }
 
-/// A model's [`resolve`](crate::ModelEntry::resolve): the configuration, read and checked.
-pub(crate) fn resolve<C: Serialize + DeserializeOwned>(
-    value: Value,
-    check: impl Fn(&C) -> Result<()>,
-) -> Result<Value> {
-    let config: C = serde_yaml::from_value(value)?;
-    check(&config)?;
-    Ok(serde_yaml::to_value(config)?)
+/// Refuses widths and probabilities under which no stack of layers can be built; `stacks` are the widths of networks that
+/// need a layer, by key.
+pub(crate) fn check_stacks(dim: usize, dropout: f64, stacks: &[(&str, &[i64])]) -> Result<()> {
+    check(dim > 0, "dim", || "a width of 0".into())?;
+    for (key, widths) in stacks {
+        check(!widths.is_empty(), key, || "no layer".into())?;
+        check(widths.iter().all(|w| *w > 0), key, || "a width below 1".into())?;
+    }
+    check_dropout(dropout, "dropout")
+}
+
+/// Refuses to build nothing at all.
+pub(crate) fn check_number(number: i64, key: &str) -> Result<()> {
+    check(number > 0, key, || format!("{number} is below 1"))
 }
 
 /// An error unless the data have one task, as the model called `model` has.
 pub(crate) fn one_task(model: &str, schema: &Schema) -> Result<()> {
     ensure!(schema.tasks.len() == 1, "{model} has one task, the data have {}", schema.tasks.len());
     Ok(())
+}
+
+/// Width of [`Embedded::flat`](scenarec_train::Embedded::flat) for embeddings of width `dim`.
+pub(crate) fn flat_width(schema: &Schema, dim: usize) -> i64 {
+    (schema.embedded().count() * dim + schema.reals().count()) as i64
 }

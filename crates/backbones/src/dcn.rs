@@ -3,12 +3,13 @@
 //! Shapes: B rows, F embedded fields, d width, D = F d, L cross layers, H width of the last hidden layer.
 use crate::{
     ModelEntry,
-    config::{check_deep, one_task, resolve},
+    config::{check_deep, one_task},
 };
 use anyhow::Result;
 use scenarec_data::Schema;
 use scenarec_train::{
     Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
+    config::resolve,
     nn::{Linear, Mlp, MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,7 @@ impl DcnConfig {
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "dcn",
+    outer: &[],
     resolve: |value| resolve(value, DcnConfig::check),
     build: |schema, value, build| Dcn::net(schema, &serde_yaml::from_value(value)?, build),
 };

@@ -2,7 +2,13 @@
 mod config;
 mod dcn;
 mod deepfm;
+mod domain_representation;
+mod heads;
+mod m3oe;
+mod mlp;
+mod mmoe;
 mod pnn;
+mod shared_bottom;
 mod wide_deep;
 
 use anyhow::{Result, bail};
@@ -13,7 +19,11 @@ use serde_yaml::Value;
 pub use config::DeepConfig;
 pub use dcn::{Dcn, DcnConfig};
 pub use deepfm::DeepFm;
+pub use m3oe::{Fusion, FusionScope, M3oe, M3oeConfig};
+pub use mlp::Mlp;
+pub use mmoe::{Mmoe, MmoeConfig};
 pub use pnn::Pnn;
+pub use shared_bottom::{SharedBottom, SharedBottomConfig};
 pub use wide_deep::WideDeep;
 
 /// A model's entry in the registry.
@@ -21,6 +31,9 @@ pub use wide_deep::WideDeep;
 pub struct ModelEntry {
     /// Its name in configurations.
     pub name: &'static str,
+    /// Globs of the parameters that the recipe `bilevel` learns in its outer step; those of them that a configuration
+    /// lacks are left out.
+    pub outer: &'static [&'static str],
     /// Checks a configuration and fills in every default.
     pub resolve: fn(Value) -> Result<Value>,
     /// Builds the net for a resolved configuration.
@@ -28,7 +41,16 @@ pub struct ModelEntry {
 }
 
 /// All models.
-pub const MODELS: &[ModelEntry] = &[deepfm::ENTRY, wide_deep::ENTRY, dcn::ENTRY, pnn::ENTRY];
+pub const MODELS: &[ModelEntry] = &[
+    deepfm::ENTRY,
+    wide_deep::ENTRY,
+    dcn::ENTRY,
+    pnn::ENTRY,
+    m3oe::ENTRY,
+    mlp::ENTRY,
+    shared_bottom::ENTRY,
+    mmoe::ENTRY,
+];
 
 /// The model called `name`.
 pub fn model(name: &str) -> Result<&'static ModelEntry> {

@@ -4,15 +4,16 @@
 //! Shapes: B rows, F embedded fields, d width, P = F (F − 1) / 2 pairs.
 use crate::{
     ModelEntry,
-    config::{DeepConfig, one_task, resolve},
+    config::{DeepConfig, one_task},
 };
 use anyhow::Result;
 use scenarec_data::Schema;
-use scenarec_train::{Build, CtrModel, Embedded, Net, Output, Params, nn::Mlp};
+use scenarec_train::{Build, CtrModel, Embedded, Net, Output, Params, config::resolve, nn::Mlp};
 use tch::Tensor;
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry {
     name: "pnn",
+    outer: &[],
     resolve: |value| resolve(value, DeepConfig::check),
     build: |schema, value, build| Pnn::net(schema, &serde_yaml::from_value(value)?, build),
 };

@@ -1,3 +1,4 @@
 //! The crate from outside. One binary, so that libtorch is linked once.
 mod configs;
 mod contract;
+mod m3oe;

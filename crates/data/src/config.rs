@@ -2,15 +2,17 @@
 //!
 //! Every key is explained in `configs/datasets/movielens-1m-cold.yaml`.
 mod known;
+mod loader;
 mod place;
 mod split;
 
 use crate::loader::{CountRows, Loader};
-use crate::movielens::Layout;
+use crate::movielens::{Layout, RowOrder};
 use crate::raw::KnownFile;
 use crate::simulate::{SimulateConfig, Simulator};
 use crate::{Error, Provenance, Result, SplitPlan};
 use known::RawKnownFile;
+use loader::LoaderName;
 use place::Place;
 use serde::{Deserialize, Serialize};
 use split::RawSplit;
@@ -47,20 +49,13 @@ struct Raw {
     layout: Option<Layout>,
     raw: String,
     positive_from: Option<u8>,
-    count: CountRows,
+    count: Option<CountRows>,
+    order: Option<RowOrder>,
     provenance: Provenance,
     #[serde(default)]
     known_files: Vec<RawKnownFile>,
     split: RawSplit,
     simulate: RawSimulate,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum LoaderName {
-    Movielens,
-    TaobaoAd,
-    CikmEcomm,
 }
 
 /// The number of rows goes by the name that the loader's raw data has for a row.
@@ -131,31 +126,6 @@ fn exactly(
     Ok(())
 }
 
-impl Raw {
-    /// The loader, where exactly its keys are given and their values make sense.
-    fn loader(&self, place: &Place) -> Result<Loader> {
-        let needed: &[&str] = match self.loader {
-            LoaderName::Movielens => &["layout", "positive_from"],
-            LoaderName::TaobaoAd | LoaderName::CikmEcomm => &[],
-        };
-        let given = [("layout", self.layout.is_some()), ("positive_from", self.positive_from.is_some())];
-        exactly(place, &[], "loader", needed, &given)?;
-        let count = self.count;
-        Ok(match (self.loader, self.layout, self.positive_from) {
-            (LoaderName::Movielens, Some(layout), Some(positive_from)) => {
-                if !(2..=5).contains(&positive_from) {
-                    let message = format!("{positive_from} should be a rating from 2 to 5");
-                    return Err(place.at(&["positive_from"], 0, message));
-                }
-                Loader::Movielens { layout, positive_from, count }
-            }
-            (LoaderName::Movielens, ..) => unreachable!("both keys are there"),
-            (LoaderName::TaobaoAd, ..) => Loader::TaobaoAd { count },
-            (LoaderName::CikmEcomm, ..) => Loader::CikmEcomm { count },
-        })
-    }
-}
-
 impl RawSimulate {
     fn check(&self, place: &Place, simulator: Simulator) -> Result<SimulateConfig> {
         let key = simulator.rows_key();
@@ -213,7 +183,7 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
         assert_eq!(
             with("count: all", "cuont: all"),
             "x.yaml:6:1: cuont: unknown field `cuont`, expected one of `dataset`, `reported_as`, `loader`, `layout`, \
-             `raw`, `positive_from`, `count`, `provenance`, `known_files`, `split`, `simulate`"
+             `raw`, `positive_from`, `count`, `order`, `provenance`, `known_files`, `split`, `simulate`"
         );
         assert!(with("k: 20", "kk: 20").starts_with("x.yaml:11:43: split.kk: unknown field `kk`"));
         assert!(
@@ -240,6 +210,20 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
             with("ratings: 2400", "ratings: 1").starts_with("x.yaml:12:36: simulate.ratings: 1 should be")
         );
     }
+
+    #[test]
+    fn a_null_key_is_an_absent_one() {
+        let text = GOOD
+            .replace("k: 20 }", "k: 20, seed: null, train: ~ }")
+            .replace("layout: 1m", "layout: 1m\norder:");
+        let good = DatasetConfig::from_text(Path::new("x.yaml"), GOOD).unwrap();
+        assert_eq!(DatasetConfig::from_text(Path::new("x.yaml"), &text).unwrap(), good);
+        assert_eq!(
+            message(&GOOD.replace("k: 20", "k: null")),
+            "x.yaml:11:10: split.plan: this plan needs the key k"
+        );
+    }
+
     #[test]
     fn keys_belong_to_loaders() {
         let taobao = GOOD
@@ -269,6 +253,16 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
         assert!(with("taobao_ad", "cikm_ecomm").contains("user.csv"), "another loader has other files");
         assert!(with("taobao_ad", "taobao").contains("x.yaml:2:9: loader: unknown variant `taobao`"));
 
+        let age = GOOD
+            .replace("loader: movielens\nlayout: 1m", "loader: movielens_age")
+            .replace("positive_from: 4\ncount: all", "order: joined");
+        let c = DatasetConfig::from_text(Path::new("x.yaml"), &age).unwrap();
+        assert_eq!(c.loader, Loader::MovielensAge { order: RowOrder::Joined });
+        let with = |from: &str, to: &str| message(&age.replace(from, to));
+        assert_eq!(with("order: joined\n", ""), "x.yaml:2:1: loader: this loader needs the key order");
+        assert!(with("joined", "sorted").starts_with("x.yaml:4:8: order: unknown variant `sorted`"));
+        assert_eq!(with("raw: x", "raw: x\ncount: all"), "x.yaml:4:1: count: this loader has no such key");
+
         let with = |from: &str, to: &str| message(&GOOD.replace(from, to));
         assert_eq!(with("layout: 1m\n", ""), "x.yaml:2:1: loader: this loader needs the key layout");
         assert_eq!(
@@ -276,6 +270,11 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
             "x.yaml:2:1: loader: this loader needs the key positive_from"
         );
         assert_eq!(with(", ratings: 2400", ""), "x.yaml:12:1: simulate: this loader needs the key ratings");
+        assert_eq!(with("count: all\n", ""), "x.yaml:2:1: loader: this loader needs the key count");
+        assert_eq!(
+            with("count: all", "count: all\norder: file"),
+            "x.yaml:7:1: order: this loader has no such key"
+        );
         let lines = with("git_blob: 77a7c4b150f588c23bb9e1f068aa996c0b413695", "git_blob: 77a7, lines: 3");
         assert_eq!(lines, "x.yaml:9:7: known_files.file: needs one of sha256, git_blob and lines");
     }

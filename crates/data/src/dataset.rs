@@ -68,7 +68,7 @@ impl Column {
     }
 }
 
-/// Columns with their meaning. Row numbers are the raw file's order.
+/// Columns with their meaning. Rows are in the raw file's order, unless the loader's settings name another one.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// The dataset's name, as in `configs/datasets`.

@@ -2,7 +2,7 @@
 //!
 //! A loader is a module that turns [`RawFiles`] into a [`View`] and has a version, and a [`Simulator`] that writes the
 //! same files. This file alone knows all of them.
-use crate::movielens::{self, Layout};
+use crate::movielens::{self, Layout, RowOrder};
 use crate::raw::RawFiles;
 use crate::simulate::Simulator;
 use crate::view::View;
@@ -21,6 +21,11 @@ pub enum Loader {
         positive_from: u8,
         /// Which rows the item count counts.
         count: CountRows,
+    },
+    /// MovieLens-1M as M3oE sees it: three domains by age, two tasks.
+    MovielensAge {
+        /// In which order the rows are.
+        order: RowOrder,
     },
     /// Taobao display ads as CVAR and CSDM see them.
     TaobaoAd {
@@ -50,12 +55,13 @@ impl Loader {
         self.simulator().files()
     }
 
-    /// Which rows the feature `count` counts.
-    pub fn count(self) -> CountRows {
+    /// Which rows the feature `count` counts; none where there is no such feature.
+    pub fn count(self) -> Option<CountRows> {
         match self {
             Loader::Movielens { count, .. } | Loader::TaobaoAd { count } | Loader::CikmEcomm { count } => {
-                count
+                Some(count)
             }
+            Loader::MovielensAge { .. } => None,
         }
     }
 
@@ -63,6 +69,9 @@ impl Loader {
     pub fn simulator(self) -> Simulator {
         match self {
             Loader::Movielens { layout, positive_from, .. } => Simulator::Movielens { layout, positive_from },
+            Loader::MovielensAge { .. } => {
+                Simulator::Movielens { layout: Layout::M1, positive_from: movielens::age::CLICK_FROM }
+            }
             Loader::TaobaoAd { .. } => Simulator::TaobaoAd,
             Loader::CikmEcomm { .. } => Simulator::CikmEcomm,
         }
@@ -72,6 +81,7 @@ impl Loader {
     pub(crate) fn version(self) -> u32 {
         match self {
             Loader::Movielens { .. } => movielens::VERSION,
+            Loader::MovielensAge { .. } => movielens::age::VERSION,
             Loader::TaobaoAd { .. } => taobao_ad::VERSION,
             Loader::CikmEcomm { .. } => cikm_ecomm::VERSION,
         }
@@ -82,6 +92,9 @@ impl Loader {
         Ok(match self {
             Loader::Movielens { layout, positive_from, .. } => {
                 movielens::csdm::view(&movielens::parse(layout, raw)?, positive_from)
+            }
+            Loader::MovielensAge { order } => {
+                movielens::age::view(&movielens::parse(Layout::M1, raw)?, order)
             }
             Loader::TaobaoAd { .. } => taobao_ad::csdm::view(taobao_ad::parse(raw)?),
             Loader::CikmEcomm { .. } => cikm_ecomm::csdm::view(cikm_ecomm::parse(raw)?),

@@ -3,7 +3,7 @@ use crate::ids::counts;
 use crate::loader::CountRows;
 use crate::raw::RawFiles;
 use crate::simulate::{self, SimulateConfig};
-use crate::view::min_max;
+use crate::view::{gather, min_max};
 use crate::{Column, Dataset, DatasetConfig, Error, Provenance, Result, SplitPlan, Splits, cache};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -150,7 +150,7 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
         }
     };
     let splits = over.split.as_ref().unwrap_or(&config.split).apply(&dataset)?;
-    if config.loader.count() == CountRows::TrainOnly {
+    if config.loader.count() == Some(CountRows::TrainOnly) {
         count_training_rows(&mut dataset, &splits);
     }
     Ok(Prepared { dataset, splits })
@@ -168,18 +168,23 @@ fn simulated_files(config: &DatasetConfig, params: SimulateConfig, roots: &Roots
 
 fn build(config: &DatasetConfig, raw: &RawFiles, identity: Identity) -> Result<Dataset> {
     let view = config.loader.load(raw)?;
-    let rows = view.label.len();
+    let rows = view.scenario.len();
+    let probabilities = raw.probabilities(view.chosen.as_ref().map_or(rows, |c| c.of))?;
+    let click_probability = match &view.chosen {
+        Some(chosen) => probabilities.map(|p| gather(&p, &chosen.rows)),
+        None => probabilities,
+    };
     Ok(Dataset {
         name: config.dataset.clone(),
         provenance: identity.provenance,
         note: identity.note,
         schema: view.schema,
         columns: view.columns,
-        labels: vec![view.label],
-        scenario: vec![0; rows],
-        time: Some(view.time),
+        labels: view.labels,
+        scenario: view.scenario,
+        time: view.time,
         session: None,
-        click_probability: raw.probabilities(rows)?,
+        click_probability,
         fingerprint: identity.fingerprint,
     })
 }
@@ -192,6 +197,6 @@ fn count_training_rows(data: &mut Dataset, splits: &Splits) {
     let known: Vec<u32> = known.map(|r| items[*r as usize]).collect();
     let count = counts(&known, items.iter().max().map_or(0, |m| *m as usize + 1));
     let scaled = min_max(items.iter().map(|i| f64::from(count[*i as usize])));
-    let (at, _) = data.schema.field("count").expect("a field that every loader makes");
+    let (at, _) = data.schema.field("count").expect("a field of every loader with this key");
     data.columns[at] = Column::Real(scaled);
 }

@@ -13,37 +13,45 @@ pub struct Statistics {
     pub items: Option<usize>,
     /// Share of ones, by task.
     pub positive_rate: Vec<f64>,
-    /// Rows of each scenario.
-    pub scenario_rows: Vec<usize>,
+    /// The same over the rows of each scenario, in order; empty where the dataset has one scenario only.
+    pub scenarios: Vec<Statistics>,
     /// First and last time; none where the dataset has no times.
     pub time: Option<(i64, i64)>,
 }
 
 /// Statistics of all rows.
 pub fn statistics(data: &Dataset) -> Statistics {
-    over(data, 0..data.rows())
+    over(data, &(0..data.rows() as u32).collect::<Vec<u32>>())
 }
 
 /// Statistics of each part of a split, and of the dropped rows under the name `dropped`, where there are any.
 pub fn split_statistics(data: &Dataset, splits: &Splits) -> Vec<(String, Statistics)> {
     let parts = splits.parts.iter().map(|(name, rows)| (name.as_str(), rows));
     let dropped = Some(("dropped", &splits.dropped)).filter(|d| !d.1.is_empty());
-    parts
-        .chain(dropped)
-        .map(|(name, rows)| (name.to_string(), over(data, rows.iter().map(|r| *r as usize))))
-        .collect()
+    parts.chain(dropped).map(|(name, rows)| (name.to_string(), over(data, rows))).collect()
 }
 
-fn over(data: &Dataset, rows: impl Iterator<Item = usize> + Clone) -> Statistics {
+fn over(data: &Dataset, rows: &[u32]) -> Statistics {
+    let of_scenario = |s: usize| -> Vec<u32> {
+        rows.iter().filter(|r| usize::from(data.scenario[**r as usize]) == s).copied().collect()
+    };
+    let scenarios = match data.schema.scenarios.len() {
+        1 => Vec::new(),
+        n => (0..n).map(|s| counts(data, &of_scenario(s))).collect(),
+    };
+    Statistics { scenarios, ..counts(data, rows) }
+}
+
+/// All but the scenarios.
+fn counts(data: &Dataset, rows: &[u32]) -> Statistics {
+    let rows = rows.iter().map(|r| *r as usize);
     let distinct = |field: Option<&String>| {
         let Some(Column::Id(ids)) = data.column(field?) else { return None };
         let mut seen = vec![false; ids.iter().max().map_or(0, |m| *m as usize + 1)];
         rows.clone().for_each(|r| seen[ids[r] as usize] = true);
         Some(seen.into_iter().filter(|s| *s).count())
     };
-    let n = rows.clone().count();
-    let mut scenario_rows = vec![0; data.schema.scenarios.len()];
-    rows.clone().for_each(|r| scenario_rows[usize::from(data.scenario[r])] += 1);
+    let n = rows.len();
     let rate =
         |label: &Vec<u8>| rows.clone().map(|r| usize::from(label[r])).sum::<usize>() as f64 / n.max(1) as f64;
     Statistics {
@@ -51,7 +59,7 @@ fn over(data: &Dataset, rows: impl Iterator<Item = usize> + Clone) -> Statistics
         users: distinct(data.schema.user_id.as_ref()),
         items: distinct(data.schema.item_id.as_ref()),
         positive_rate: data.labels.iter().map(rate).collect(),
-        scenario_rows,
+        scenarios: Vec::new(),
         time: data.time.as_ref().and_then(|t| {
             let times = rows.clone().map(|r| t[r]);
             Some((times.clone().min()?, times.max()?))
@@ -66,12 +74,26 @@ mod tests {
     use crate::testing::dataset;
 
     #[test]
-    fn counts() {
-        let data = dataset(&[1, 1, 3, 3], &[4, 3, 2, 9]);
+    fn numbers() {
+        let mut data = dataset(&[1, 1, 3, 3], &[4, 3, 2, 9]);
         let s = statistics(&data);
         assert_eq!((s.rows, s.items, s.users, s.time), (4, Some(2), None, Some((2, 9))));
         let splits = SplitPlan::ByPosition { train: 0.5, valid: 0.0, test: 0.5 }.apply(&data).unwrap();
         let parts = split_statistics(&data, &splits);
         assert_eq!((parts[1].0.as_str(), parts[1].1.items, parts[1].1.rows), ("test", Some(1), 2));
+        assert_eq!(s.scenarios, []);
+
+        data.schema.scenarios = vec!["a".into(), "b".into()];
+        data.scenario = vec![1, 1, 0, 1];
+        data.labels[0] = vec![0, 1, 1, 1];
+        let s = statistics(&data);
+        let of = |s: &Statistics| (s.rows, s.items, s.positive_rate[0], s.time);
+        assert_eq!(of(&s), (4, Some(2), 0.75, Some((2, 9))));
+        assert_eq!(
+            s.scenarios.iter().map(of).collect::<Vec<_>>(),
+            [(1, Some(1), 1.0, Some((2, 2))), (3, Some(2), 2.0 / 3.0, Some((3, 9))),]
+        );
+        let parts = split_statistics(&data, &splits);
+        assert_eq!(parts[0].1.scenarios.iter().map(|s| s.rows).collect::<Vec<_>>(), [0, 2]);
     }
 }

@@ -1,4 +1,4 @@
-//! What every loader makes of its raw tables: fields and columns side by side, labels and times.
+//! What every loader makes of its raw tables: fields and columns side by side, labels, scenarios and times.
 use crate::{Column, Field, Kind, Role, Schema, Table};
 use rayon::prelude::*;
 
@@ -6,9 +6,40 @@ use rayon::prelude::*;
 pub(crate) struct View {
     pub schema: Schema,
     pub columns: Vec<Column>,
-    /// Label of the one task.
-    pub label: Vec<u8>,
-    pub time: Vec<i64>,
+    /// `[task][row]`.
+    pub labels: Vec<Vec<u8>>,
+    /// Scenario of every row.
+    pub scenario: Vec<u16>,
+    pub time: Option<Vec<i64>>,
+    /// Which raw rows these are; none where they are all of them, in file order.
+    pub chosen: Option<Chosen>,
+}
+
+/// Some of the raw rows, in any order.
+pub(crate) struct Chosen {
+    /// How many raw rows there are.
+    pub of: usize,
+    /// The raw row of every row.
+    pub rows: Vec<u32>,
+}
+
+impl View {
+    /// Names the fields that are side information, in order.
+    pub fn with_side(mut self, names: &[&str]) -> View {
+        self.schema.side = names.iter().map(|s| s.to_string()).collect();
+        self
+    }
+
+    pub fn with_time(self, time: Vec<i64>) -> View {
+        View { time: Some(time), ..self }
+    }
+
+    /// Puts every row into one of the scenarios called `names`.
+    pub fn with_scenarios(mut self, names: Vec<String>, scenario: Vec<u16>) -> View {
+        debug_assert!(scenario.len() == self.scenario.len());
+        self.schema.scenarios = names;
+        View { scenario, ..self }
+    }
 }
 
 /// Fields, tables (one per id field, of the same name) and columns, side by side.
@@ -31,19 +62,25 @@ impl Builder {
         self.columns.push(Column::Real(values));
     }
 
-    /// The view with fields `item_id` and `user_id`, one task and no scenarios.
-    pub fn view(self, task: &str, side: &[&str], label: Vec<u8>, time: Vec<i64>) -> View {
-        debug_assert!(self.columns.iter().all(|c| c.rows() == label.len()));
+    /// The view with fields `item_id` and `user_id` and these tasks with their labels. It has one scenario, no side
+    /// information, no times, and every raw row.
+    pub fn view<const T: usize>(self, tasks: [(&str, Vec<u8>); T]) -> View {
+        let names = tasks.each_ref().map(|t| t.0.to_string()).to_vec();
+        let labels = tasks.map(|t| t.1).to_vec();
+        let rows = labels[0].len();
+        debug_assert!(
+            self.columns.iter().map(Column::rows).chain(labels.iter().map(Vec::len)).all(|n| n == rows)
+        );
         let schema = Schema {
             tables: self.tables,
             fields: self.fields,
-            tasks: vec![task.into()],
+            tasks: names,
             scenarios: vec!["all".into()],
             item_id: Some("item_id".into()),
             user_id: Some("user_id".into()),
-            side: side.iter().map(|s| s.to_string()).collect(),
+            side: Vec::new(),
         };
-        View { schema, columns: self.columns, label, time }
+        View { schema, columns: self.columns, labels, scenario: vec![0; rows], time: None, chosen: None }
     }
 }
 

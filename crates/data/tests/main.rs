@@ -1,4 +1,5 @@
 //! The crate from outside: files in, columns and row lists out. One binary, so that it is linked once.
+mod age;
 mod bad_input;
 mod bad_shops;
 mod caching;

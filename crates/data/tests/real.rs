@@ -1,7 +1,9 @@
 //! The real files against their sheets; only where `SCENAREC_RAW` names a raw root that has them.
 use crate::common::shipped;
 use scenarec_data::movielens::{self, Layout};
-use scenarec_data::{Override, Provenance, RawFiles, Roots, prepare, split_statistics, statistics};
+use scenarec_data::{
+    Override, Provenance, RawFiles, Roots, Statistics, prepare, split_statistics, statistics,
+};
 use std::path::PathBuf;
 
 /// The raw root, where it has this folder or file; else none and a line that says so.
@@ -125,4 +127,44 @@ fn cold_taobao() {
     let Some(root) = raw("taobao-ad/raw_sample.csv") else { return };
     let parts = [3_592_047, 270_500, 270_500, 270_500, 109_712];
     check("taobao-ad-cold", root, 26_557_961, 1_141_729, 846_811, parts, 541);
+}
+
+/// Rows, distinct users, and rows of each domain.
+fn part(s: &Statistics) -> (usize, usize, [usize; 3]) {
+    (s.rows, s.users.unwrap(), [0, 1, 2].map(|d| s.scenarios[d].rows))
+}
+
+#[test]
+fn by_age() {
+    let Some(root) = raw("movielens-1m") else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let roots = Roots { raw: root, cache: cache.path().into() };
+    let load = |name| prepare(&shipped(name), &roots, &Override::default()).unwrap();
+
+    let p = load("movielens-1m-age");
+    assert_eq!((p.dataset.provenance, p.dataset.note.as_str()), (Provenance::Real, ""));
+    let tables = p.dataset.schema.tables.iter().map(|t| t.rows).collect::<Vec<_>>();
+    assert_eq!(tables, [6040, 3706, 2, 21, 3439, 18, 3]);
+    // Table 1 of M3oE.
+    let s = statistics(&p.dataset);
+    let domains =
+        s.scenarios.iter().map(|s| (s.users.unwrap(), s.items.unwrap(), s.rows)).collect::<Vec<_>>();
+    assert_eq!(domains, [(1325, 3429, 210_747), (2096, 3508, 395_556), (2619, 3595, 393_906)]);
+    assert_eq!((s.rows, s.users, s.items), (1_000_209, Some(6040), Some(3706)));
+    assert_eq!(s.positive_rate, [575_281.0 / 1_000_209.0, 226_310.0 / 1_000_209.0]);
+    let parts = split_statistics(&p.dataset, &p.splits);
+    assert_eq!(parts.iter().map(|p| p.1.rows).collect::<Vec<_>>(), [800_167, 100_021, 100_021]);
+
+    let joined = load("movielens-1m-age-joined");
+    assert_eq!(statistics(&joined.dataset), s);
+    let parts = split_statistics(&joined.dataset, &joined.splits);
+    let parts: Vec<_> = parts.iter().map(|(name, s)| (name.as_str(), part(s))).collect();
+    assert_eq!(
+        parts,
+        [
+            ("train", (800_167, 3713, [168_391, 324_049, 307_727])),
+            ("valid", (100_021, 762, [20_854, 40_199, 38_968])),
+            ("test", (100_021, 1567, [21_502, 31_308, 47_211])),
+        ]
+    );
 }

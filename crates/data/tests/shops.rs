@@ -113,7 +113,7 @@ fn count_over_training_rows_only() {
         let place = Place::new();
         let whole = place.prepare(&shop(loader)).unwrap();
         let config = shop_with(loader, "count: train_only\nsplit: { plan: cold_item, threshold: 7, k: 1 }");
-        assert_eq!(config.loader.count(), CountRows::TrainOnly);
+        assert_eq!(config.loader.count(), Some(CountRows::TrainOnly));
         let train = place.prepare(&config).unwrap();
         assert_ne!(whole.dataset.fingerprint, train.dataset.fingerprint);
         // Dropped items have no training row, new ones 3, the old one 8.

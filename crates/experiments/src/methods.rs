@@ -5,8 +5,8 @@ use scenarec_baselines::{
 };
 use scenarec_data::Schema;
 use scenarec_diffusion::CsdmConfig;
-use scenarec_train::{Build, ColdItemMethod, cold::Plain};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use scenarec_train::{Build, ColdItemMethod, cold::Plain, config::resolve};
+use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 
 /// Builds a method for data with the given schema and a net whose embeddings have the given width.
@@ -97,12 +97,6 @@ pub const METHODS: &[MethodEntry] = &[
 #[serde(deny_unknown_fields)]
 struct PlainConfig {
     name: String,
-}
-
-fn resolve<T: DeserializeOwned + Serialize>(value: Value, check: fn(&T) -> Result<()>) -> Result<Value> {
-    let config: T = serde_yaml::from_value(value)?;
-    check(&config)?;
-    Ok(serde_yaml::to_value(config)?)
 }
 
 /// The method called `name`.

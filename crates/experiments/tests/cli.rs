@@ -18,6 +18,7 @@ csdm-table1-searched  CSDM Table 1 on MovieLens-1M, CSDM with rho and stride sea
 csdm-table2           CSDM Table 2: dropout in the diffusion model, on and off, backbone DeepFM (0 of 60 runs)
 csdm-table3           CSDM Table 3: statistics of the datasets (0 of 3 runs)
 csdm-table4           CSDM Table 4: dropout in the diffusion model, on and off, backbone DCN (0 of 60 runs)
+m3oe-table1           M3oE Table 1: statistics of the domains (0 of 1 runs)
 ";
     assert_eq!(project.ok(&["list"]), expected);
 }
@@ -50,6 +51,32 @@ fn show_prints_every_setting() {
         ["recipe: cold_item", "fingerprint:", "epochs: 7", "weight_decay: ", "rho: ", "dim: 16", "threads: 1"]
     {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+}
+
+#[test]
+fn a_profile_can_change_the_split() {
+    let shown = |profile| Project::new().ok(&["show", "m3oe-table1", "--profile", profile]);
+    assert!(shown("paper").contains("ratio:"), "{}", shown("paper"));
+    let released = shown("released");
+    assert!(released.contains("by_position:") && released.contains("order: joined"), "{released}");
+}
+
+#[test]
+fn statistics_of_a_dataset_name_its_scenarios() {
+    let shown = Project::new().ok(&["data", "stats", "movielens-1m-age", "--rows", "2000"]);
+    for part in ["all", "train", "valid", "test"] {
+        let rows = |name: &str| -> usize {
+            let line = shown.lines().find_map(|l| l.trim_start().strip_prefix(name)?.strip_prefix("  "));
+            line.unwrap_or_else(|| panic!("no {name} in\n{shown}"))
+                .split_whitespace()
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        let sum = ["1", "2", "3"].iter().map(|s| rows(&format!("{part}, {s}"))).sum::<usize>();
+        assert_eq!(sum, rows(part), "{shown}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! A batch of rows as plain numbers, and the thread that prepares them.
-use crate::rng::Rng;
+use crate::{rng::Rng, scope::Scope};
 use anyhow::{Result, ensure};
 use rand::seq::SliceRandom;
 use scenarec_data::{Column, Dataset, Kind, Pooling};
@@ -37,23 +37,79 @@ pub struct Batch {
     pub sequences: Vec<SequenceIds>,
     /// Real fields, `[B * R]`, row-major.
     pub reals: Vec<f32>,
-    /// Labels, `[B * T]`, row-major.
+    /// Labels, `[B * T]`, row-major; T tasks of the feed's scope.
     pub labels: Vec<f32>,
-    /// Scenarios, `[B]`.
+    /// Scenarios, `[B]`, numbered as in the feed's scope.
     pub scenario: Vec<i64>,
 }
 
-/// Gathers batches of some rows of a dataset.
+impl Batch {
+    /// The batch in pieces of `size` rows (the last may be smaller).
+    pub fn split(&self, size: usize) -> Vec<Batch> {
+        assert!(size > 0, "a piece needs at least one row");
+        (0..self.rows).step_by(size).map(|from| self.narrow(from, size.min(self.rows - from))).collect()
+    }
+
+    fn narrow(&self, from: usize, rows: usize) -> Batch {
+        let part = |values: &[f32]| {
+            let width = values.len() / self.rows;
+            values[from * width..(from + rows) * width].to_vec()
+        };
+        Batch {
+            rows,
+            ids: self.ids.iter().map(|ids| ids.narrow(from, rows)).collect(),
+            sequences: (self.sequences.iter())
+                .map(|s| SequenceIds { ids: s.ids[from * s.len..(from + rows) * s.len].to_vec(), len: s.len })
+                .collect(),
+            reals: part(&self.reals),
+            labels: part(&self.labels),
+            scenario: self.scenario[from..from + rows].to_vec(),
+        }
+    }
+}
+
+impl Ids {
+    fn narrow(&self, from: usize, rows: usize) -> Ids {
+        let Some(offsets) = &self.offsets else {
+            let part = from..from + rows;
+            let weights = self.weights.as_ref().map(|w| w[part.clone()].to_vec());
+            return Ids { ids: self.ids[part].to_vec(), offsets: None, weights };
+        };
+        let offsets = &offsets[from..=from + rows];
+        let (start, end) = (offsets[0], offsets[rows]);
+        let range = start as usize..end as usize;
+        Ids {
+            ids: self.ids[range.clone()].to_vec(),
+            offsets: Some(offsets.iter().map(|o| o - start).collect()),
+            weights: self.weights.as_ref().map(|w| w[range].to_vec()),
+        }
+    }
+}
+
+/// Gathers batches of some rows of a dataset, with the labels of some of its tasks.
 #[derive(Clone, Debug)]
 pub struct Feed {
     data: Arc<Dataset>,
     rows: Arc<Vec<u32>>,
+    scope: Arc<Scope>,
 }
 
 impl Feed {
-    /// The given rows of `data`, in the given order.
+    /// The given rows of `data`, in the given order, with all tasks.
     pub fn new(data: Arc<Dataset>, rows: Vec<u32>) -> Self {
-        Self { data, rows: Arc::new(rows) }
+        let scope = Arc::new(Scope::whole(&data.schema));
+        Self { data, rows: Arc::new(rows), scope }
+    }
+
+    /// Those of the given rows that belong to `scope`, in the given order, with its tasks.
+    pub fn scoped(data: Arc<Dataset>, rows: &[u32], scope: &Scope) -> Self {
+        let inside = rows.iter().copied().filter(|r| scope.scenarios.contains(&data.scenario[*r as usize]));
+        Self { rows: Arc::new(inside.collect()), scope: Arc::new(scope.clone()), data }
+    }
+
+    /// Whose rows and tasks these are.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// The dataset behind the rows.
@@ -73,14 +129,19 @@ impl Feed {
 
     /// The rows in their own order, in batches of `size` (the last may be smaller), prepared by another thread.
     pub fn in_order(&self, size: usize) -> Batches {
-        Batches::start(self.data.clone(), self.rows.to_vec(), size)
+        Batches::start(self, self.rows.to_vec(), size)
     }
 
-    /// The rows shuffled by `rng`, in batches of `size` (the last may be smaller), prepared by another thread.
+    /// The rows shuffled by `rng`, in batches of `size` (the last may be smaller), prepared by another thread. Within a
+    /// batch, rows of a scenario stand together, so that models with layers of a scenario's own need not sort them.
     pub fn shuffled(&self, size: usize, rng: &mut Rng) -> Batches {
         let mut rows = self.rows.to_vec();
         rows.shuffle(rng);
-        Batches::start(self.data.clone(), rows, size)
+        if self.scope.scenarios.len() > 1 {
+            let scenario = &self.data.scenario;
+            rows.chunks_mut(size).for_each(|batch| batch.sort_by_key(|r| scenario[*r as usize]));
+        }
+        Batches::start(self, rows, size)
     }
 }
 
@@ -94,12 +155,13 @@ impl Batches {
     /// How many batches may wait; more would only take memory.
     const AHEAD: usize = 4;
 
-    fn start(data: Arc<Dataset>, rows: Vec<u32>, size: usize) -> Self {
+    fn start(feed: &Feed, rows: Vec<u32>, size: usize) -> Self {
         assert!(size > 0, "a batch needs at least one row");
         let (sender, receiver) = mpsc::sync_channel(Self::AHEAD);
+        let (data, scope) = (feed.data.clone(), feed.scope.clone());
         std::thread::spawn(move || {
             // The receiver is gone when the consumer stopped early; then there is nothing left to do.
-            rows.chunks(size).all(|chunk| sender.send(gather(&data, chunk)).is_ok());
+            rows.chunks(size).all(|chunk| sender.send(gather_scope(&data, &scope, chunk)).is_ok());
         });
         Self { receiver }
     }
@@ -112,8 +174,12 @@ impl Iterator for Batches {
     }
 }
 
-/// The given rows of `data` as a batch.
+/// The given rows of `data` as a batch, with all tasks.
 pub fn gather(data: &Dataset, rows: &[u32]) -> Batch {
+    gather_scope(data, &Scope::whole(&data.schema), rows)
+}
+
+fn gather_scope(data: &Dataset, scope: &Scope, rows: &[u32]) -> Batch {
     let at = |r: &u32| *r as usize;
     let mut batch = Batch { rows: rows.len(), ..Batch::default() };
     let mut reals: Vec<&[f32]> = Vec::new();
@@ -134,8 +200,11 @@ pub fn gather(data: &Dataset, rows: &[u32]) -> Batch {
         }
     }
     batch.reals = rows.iter().flat_map(|r| reals.iter().map(move |c| c[at(r)])).collect();
-    batch.labels = rows.iter().flat_map(|r| data.labels.iter().map(move |l| f32::from(l[at(r)]))).collect();
-    batch.scenario = rows.iter().map(|r| i64::from(data.scenario[at(r)])).collect();
+    let labels: Vec<&Vec<u8>> = scope.tasks.iter().map(|t| &data.labels[*t]).collect();
+    batch.labels = rows.iter().flat_map(|r| labels.iter().map(move |l| f32::from(l[at(r)]))).collect();
+    let number =
+        |s: u16| scope.scenarios.iter().position(|own| *own == s).expect("a row of the scope") as i64;
+    batch.scenario = rows.iter().map(|r| number(data.scenario[at(r)])).collect();
     batch
 }
 

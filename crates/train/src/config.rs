@@ -1,5 +1,7 @@
 //! Checks of settings beyond their types.
 use anyhow::Result;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_yaml::Value;
 use std::fmt;
 
 /// A setting whose value has the right type but makes no sense, with its key, so that whoever read the file can say
@@ -28,4 +30,14 @@ pub fn check(ok: bool, key: &str, message: impl FnOnce() -> String) -> Result<()
 /// An error about `key` unless `p` can be a dropout probability.
 pub fn check_dropout(p: f64, key: &str) -> Result<()> {
     check((0.0..1.0).contains(&p), key, || format!("{p} is not in [0, 1)"))
+}
+
+/// A configuration read from `value`, checked, and written back with every default filled in.
+pub fn resolve<C: Serialize + DeserializeOwned>(
+    value: Value,
+    check: impl Fn(&C) -> Result<()>,
+) -> Result<Value> {
+    let config: C = serde_yaml::from_value(value)?;
+    check(&config)?;
+    Ok(serde_yaml::to_value(config)?)
 }

@@ -19,7 +19,9 @@ pub struct Epochs {
 pub struct Stopping<'a, S> {
     /// Epochs without a better score after which training stops.
     pub patience: usize,
-    /// A score on validation rows, higher is better.
+    /// What remains where training was not stopped: the last epoch's state instead of the best one's.
+    pub keep_last: bool,
+    /// Called at the end of every epoch: a score on validation rows, higher is better.
     pub score: &'a mut dyn FnMut(&mut S) -> Result<f64>,
     /// A copy of what is trained.
     pub snapshot: fn(&mut S) -> State,
@@ -44,7 +46,7 @@ pub struct Trained {
 
 /// Trains `subject`: for every batch of `feed`, reshuffled by `rng` each epoch, `step` takes `epochs.iters` optimiser
 /// steps, each returning its loss (a scalar). A loss that is NaN or infinite ends the run with an error. With `stopping`,
-/// the best epoch's state is what remains.
+/// the best epoch's state is what remains, unless it says otherwise.
 pub fn fit<S>(
     what: &str,
     subject: &mut S,
@@ -62,6 +64,7 @@ pub fn fit<S>(
     let mut done = Trained::default();
     let mut best: Option<(f64, State)> = None;
     let mut waited = 0;
+    let mut stopped = false;
     for epoch in 0..epochs.epochs {
         let mut mean = MeanLoss::default();
         for batch in feed.shuffled(epochs.batch, rng) {
@@ -85,12 +88,15 @@ pub fn fit<S>(
             } else {
                 waited += 1;
                 if waited >= stopping.patience {
+                    stopped = true;
                     break;
                 }
             }
         }
     }
-    if let (Some(stopping), Some((_, state))) = (&stopping, &best) {
+    if let (Some(stopping), Some((_, state))) = (&stopping, &best)
+        && (stopped || !stopping.keep_last)
+    {
         (stopping.restore)(subject, state)?;
     }
     done.seconds = start.elapsed().as_secs_f64();

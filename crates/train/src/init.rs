@@ -30,6 +30,11 @@ impl Init {
         Self::Normal { std: (2.0 / (fan_in + fan_out) as f64).sqrt() }
     }
 
+    /// `torch.nn.init.xavier_uniform_` of a matrix: U(±√(6/(fan_in + fan_out))).
+    pub fn xavier_uniform(fan_in: i64, fan_out: i64) -> Self {
+        Self::Uniform((6.0 / (fan_in + fan_out) as f64).sqrt())
+    }
+
     /// `n` values.
     pub fn draw(self, n: usize, rng: &mut Rng) -> Vec<f32> {
         match self {
@@ -49,6 +54,8 @@ pub enum InitScheme {
     /// Each layer by PyTorch's rule for it; embeddings N(0, 1).
     #[default]
     Torch,
+    /// Each layer by PyTorch's rule for it; embeddings N(0, std²) (M3oE's program).
+    Embeddings(f64),
     /// Every parameter, batch norm's scale and all biases included, U(-a, a) (CVAR's programs).
     Uniform(f64),
 }
@@ -57,8 +64,16 @@ impl InitScheme {
     /// The rule for a tensor whose layer would use `own`.
     pub fn apply(self, own: Init) -> Init {
         match self {
-            Self::Torch => own,
+            Self::Torch | Self::Embeddings(_) => own,
             Self::Uniform(a) => Init::Uniform(a),
+        }
+    }
+
+    /// The rule for embeddings.
+    pub fn embeddings(self) -> Init {
+        match self {
+            Self::Embeddings(std) => Init::Normal { std },
+            scheme => scheme.apply(Init::Normal { std: 1.0 }),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod params;
 pub mod progress;
 pub mod recorder;
 pub mod rng;
+mod scope;
 pub mod table;
 pub mod testing;
 
@@ -25,8 +26,11 @@ pub use embedding::{Backend, Embedded, FeatureEmbedding};
 pub use fit::{Epochs, Stopping, Trained, fit};
 pub use init::{Init, InitScheme};
 pub use memory::to_vec;
-pub use net::{Build, CtrModel, Mode, Net, Output, Weights, bce, labels, loss, predict};
+pub use net::{
+    Build, CtrModel, Mode, Net, Output, Weights, bce, labels, loss, predict, scenario_weights, weighted_bce,
+};
 pub use optim::{OptimSpec, Optimizer};
 pub use params::{ParamSet, Params, State};
 pub use progress::{Progress, Silent};
 pub use recorder::{Measure, Recorder};
+pub use scope::{Scope, Scoping};

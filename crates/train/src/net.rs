@@ -24,6 +24,16 @@ pub trait CtrModel {
     /// # Shapes
     /// fields `[B, F, d]`, reals `[B, R]` -> logits `[B, T]`. `train` switches batch norm and dropout.
     fn forward(&self, x: &Embedded, train: bool) -> Output;
+
+    /// Learned scalars worth a line of their own in reports, by name; most models have none.
+    fn scalars(&self) -> Vec<(String, f64)> {
+        Vec::new()
+    }
+
+    /// Intermediate representations for figures, `[B, C]` each, by name, in evaluation mode; most models offer none.
+    fn representations(&self, _: &Embedded) -> Vec<(String, Tensor)> {
+        Vec::new()
+    }
 }
 
 /// Where and from which random numbers a net is built.
@@ -185,6 +195,16 @@ impl Net {
         self.model.forward(x, train)
     }
 
+    /// The model's [`scalars`](CtrModel::scalars).
+    pub fn scalars(&self) -> Vec<(String, f64)> {
+        self.model.scalars()
+    }
+
+    /// The model's [`representations`](CtrModel::representations) of an embedded batch.
+    pub fn representations(&self, x: &Embedded) -> Vec<(String, Tensor)> {
+        self.model.representations(x)
+    }
+
     /// Saves everything as safetensors.
     pub fn save(&mut self, path: &Path) -> Result<()> {
         save_state(&self.weights.state(), path)
@@ -229,10 +249,27 @@ pub fn loss(output: &Output, labels: &Tensor) -> Tensor {
     output.aux.iter().fold(bce(&output.logits, labels), |sum, (_, aux)| sum + aux)
 }
 
+/// Binary cross-entropy from logits, weighted row by row and summed over rows and tasks. With [`scenario_weights`]:
+/// Σ over pairs of a scenario and a task of the mean over the scenario's rows (M3oE, Eq. 12).
+///
+/// # Shapes
+/// logits, labels `[B, T]`, weights `[B]` -> scalar
+pub fn weighted_bce(logits: &Tensor, labels: &Tensor, weights: &Tensor) -> Tensor {
+    let weights = weights.unsqueeze(1);
+    logits.binary_cross_entropy_with_logits(labels, Some(&weights), None, Reduction::Sum)
+}
+
+/// For every row of a batch 1 / (rows of its scenario in the batch), `[B]`.
+pub fn scenario_weights(batch: &Batch) -> Vec<f32> {
+    let mut counts = vec![0u32; batch.scenario.iter().max().map_or(0, |s| *s as usize + 1)];
+    batch.scenario.iter().for_each(|s| counts[*s as usize] += 1);
+    batch.scenario.iter().map(|s| 1.0 / counts[*s as usize] as f32).collect()
+}
+
 /// The logits of all rows of a feed in its own order, `[T][rows]`, in evaluation mode.
 pub fn predict(net: &mut Net, feed: &crate::Feed, batch: usize) -> Vec<Vec<f32>> {
     let _guard = tch::no_grad_guard();
-    let mut out: Vec<Vec<f32>> = vec![Vec::with_capacity(feed.rows().len()); feed.data().labels.len()];
+    let mut out: Vec<Vec<f32>> = vec![Vec::with_capacity(feed.rows().len()); feed.scope().tasks.len()];
     for batch in feed.in_order(batch) {
         let x = net.weights.tables.embed(&batch);
         let logits = net.forward(&x, false).logits.to_device(Device::Cpu).to_kind(Kind::Float);

@@ -1,7 +1,7 @@
 //! Optimisers with torch.optim's semantics: weight decay is L2, added to the gradient; a parameter that got no gradient
 //! in a step takes no step and no decay.
 #![allow(unsafe_code)]
-use crate::{net::Weights, table::Rule};
+use crate::{net::Weights, params::Selection, table::Rule};
 use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::ffi::{CStr, c_char};
@@ -87,8 +87,26 @@ impl OptimSpec {
 #[derive(Debug)]
 struct Slot {
     parameter: Tensor,
+    /// What was accumulated for the next step.
+    gradient: Option<Tensor>,
     moments: Vec<Tensor>,
     steps: Tensor,
+}
+
+impl Slot {
+    fn is_open(&self) -> bool {
+        self.parameter.requires_grad()
+    }
+
+    /// Adds a gradient; an undefined one means that the parameter was not part of the graph.
+    fn add(&mut self, gradient: &Tensor) {
+        if gradient.defined() {
+            self.gradient = Some(match self.gradient.take() {
+                Some(sum) => sum + gradient,
+                None => gradient.shallow_clone(),
+            });
+        }
+    }
 }
 
 /// One optimiser over everything in a [`Weights`] that was not frozen when it was made.
@@ -105,6 +123,19 @@ impl Optimizer {
         weights.tables.attach(spec.rule());
         let mut parameters = weights.params.active();
         parameters.extend(weights.tables.dense_parameters());
+        Self::of(spec, parameters)
+    }
+
+    /// An optimiser of its own, from zero state, for the dense parameters that match `globs`; every glob must match one
+    /// that is not frozen. Tables stay with their optimiser, and losses for this one are computed without tracking them.
+    pub fn of_parameters(spec: OptimSpec, weights: &Weights, globs: &[&str]) -> Result<Self> {
+        let active = weights.params.active();
+        let (chosen, _) = Selection::new(globs)?.split(active.iter().map(|(name, _)| name.as_str()))?;
+        let parameters = active.iter().filter(|(name, _)| chosen.contains(&name.as_str()));
+        Ok(Self::of(spec, parameters.map(|(name, t)| (name.clone(), t.shallow_clone())).collect()))
+    }
+
+    fn of(spec: OptimSpec, parameters: Vec<(String, Tensor)>) -> Self {
         let slot = |(_, parameter): (String, Tensor)| {
             let zeros = || parameter.detach().zeros_like();
             let moments = match spec.name {
@@ -113,7 +144,7 @@ impl Optimizer {
                 OptimName::Sgd => vec![],
             };
             let steps = Tensor::zeros([] as [i64; 0], (Kind::Float, parameter.device()));
-            Slot { moments, steps, parameter }
+            Slot { moments, steps, parameter, gradient: None }
         };
         Self { spec, slots: parameters.into_iter().map(slot).collect() }
     }
@@ -130,37 +161,52 @@ impl Optimizer {
 
     /// Differentiates `loss` (a scalar) once and takes one step of every optimiser with its weights.
     pub fn step_all(loss: &Tensor, parts: &mut [(&mut Optimizer, &mut Weights)]) -> Result<()> {
+        Self::accumulate_all(loss, parts)?;
+        parts.iter_mut().try_for_each(|(optimizer, weights)| optimizer.apply(weights))
+    }
+
+    /// Differentiates `loss` (a scalar), a part of the next step's loss, and adds its gradients to those of the other
+    /// parts.
+    pub fn accumulate(&mut self, loss: &Tensor, weights: &mut Weights) -> Result<()> {
+        Self::accumulate_all(loss, &mut [(self, weights)])
+    }
+
+    /// Takes one step with the accumulated gradients.
+    pub fn apply(&mut self, weights: &mut Weights) -> Result<()> {
+        self.dense_step()?;
+        weights.tables.step(self.spec.lr);
+        Ok(())
+    }
+
+    fn accumulate_all(loss: &Tensor, parts: &mut [(&mut Optimizer, &mut Weights)]) -> Result<()> {
         let lookups: Vec<_> = parts.iter_mut().map(|(_, w)| w.tables.take_pending()).collect();
-        let open: Vec<Vec<&Slot>> = parts
-            .iter()
-            .map(|(o, _)| o.slots.iter().filter(|s| s.parameter.requires_grad()).collect())
-            .collect();
         let mut inputs: Vec<&Tensor> = Vec::new();
-        for (open, lookups) in open.iter().zip(&lookups) {
-            inputs.extend(open.iter().map(|s| &s.parameter));
+        for ((optimizer, _), lookups) in parts.iter().zip(&lookups) {
+            inputs.extend(optimizer.slots.iter().filter(|s| s.is_open()).map(|s| &s.parameter));
             inputs.extend(lookups.iter().map(|l| &l.leaf));
         }
         ensure!(!inputs.is_empty(), "nothing to optimise: every parameter is frozen");
         let gradients = Tensor::f_run_backward(&[loss], &inputs, false, false)?;
         let mut rest = &gradients[..];
-        let mut of_tables = Vec::with_capacity(lookups.len());
-        for ((optimizer, _), (open, lookups)) in parts.iter().zip(open.iter().zip(&lookups)) {
-            let (dense, more) = rest.split_at(open.len());
-            let (sparse, more) = more.split_at(lookups.len());
-            optimizer.dense_step(open, dense)?;
-            of_tables.push(sparse);
-            rest = more;
-        }
-        for ((optimizer, weights), (lookups, sparse)) in parts.iter_mut().zip(lookups.iter().zip(of_tables)) {
+        for ((optimizer, weights), lookups) in parts.iter_mut().zip(&lookups) {
+            for slot in optimizer.slots.iter_mut().filter(|s| s.is_open()) {
+                slot.add(&rest[0]);
+                rest = &rest[1..];
+            }
+            let (sparse, more) = rest.split_at(lookups.len());
             weights.tables.accumulate(lookups, sparse);
-            weights.tables.step(optimizer.spec.lr);
+            rest = more;
         }
         Ok(())
     }
 
-    fn dense_step(&self, slots: &[&Slot], gradients: &[Tensor]) -> Result<()> {
-        let (slots, gradients): (Vec<&Slot>, Vec<&Tensor>) =
-            slots.iter().copied().zip(gradients).filter(|(_, g)| g.defined()).unzip();
+    fn dense_step(&mut self) -> Result<()> {
+        // The fused kernels walk parameter and gradient as flat memory.
+        let taken = self.slots.iter_mut().filter_map(|s| {
+            let gradient = s.gradient.take()?.contiguous();
+            Some((&*s, gradient))
+        });
+        let (slots, contiguous): (Vec<&Slot>, Vec<Tensor>) = taken.unzip();
         let n = slots.len();
         if n == 0 {
             return Ok(());
@@ -168,8 +214,6 @@ impl Optimizer {
         let pointers = |tensors: &mut dyn Iterator<Item = &Tensor>| -> Vec<*mut C_tensor> {
             tensors.map(|t| t.as_ptr().cast_mut()).collect()
         };
-        // The fused kernels walk parameter and gradient as flat memory.
-        let contiguous: Vec<Tensor> = gradients.iter().map(|g| g.contiguous()).collect();
         let (p, g) = (pointers(&mut slots.iter().map(|s| &s.parameter)), pointers(&mut contiguous.iter()));
         let moment = |i: usize| pointers(&mut slots.iter().map(|s| &s.moments[i]));
         let t = pointers(&mut slots.iter().map(|s| &s.steps));

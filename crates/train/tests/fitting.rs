@@ -46,7 +46,7 @@ fn early(scores: &[f64], patience: usize) -> (f64, Trained) {
     let mut given = scores.iter().copied();
     let mut subject = Subject::default();
     let mut score = |_: &mut Subject| Ok(given.next().expect("a score for every epoch"));
-    let stopping = Stopping { patience, score: &mut score, snapshot, restore };
+    let stopping = Stopping { patience, keep_last: false, score: &mut score, snapshot, restore };
     let epochs = Epochs { epochs: 5, batch: 4, iters: 1 };
     let trained = run(&mut subject, &all(&dataset(10, 1)), epochs, Some(stopping)).unwrap();
     (subject.value, trained)
@@ -124,7 +124,7 @@ fn a_loss_that_is_no_number_ends_the_run() {
 #[test]
 fn a_validation_score_that_is_no_number_ends_the_run() {
     let mut score = |_: &mut Subject| Ok(f64::NAN);
-    let stopping = Stopping { patience: 1, score: &mut score, snapshot, restore };
+    let stopping = Stopping { patience: 1, keep_last: false, score: &mut score, snapshot, restore };
     let epochs = Epochs { epochs: 2, batch: 4, iters: 1 };
     let error = run(&mut Subject::default(), &all(&dataset(10, 1)), epochs, Some(stopping)).unwrap_err();
     assert_eq!(error.to_string(), "test, epoch 0: the validation score is NaN");

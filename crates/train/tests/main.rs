@@ -13,3 +13,4 @@ mod layers;
 mod optimizer_golden;
 mod optimizers;
 mod recording;
+mod stacks;

@@ -24,7 +24,7 @@ pub(crate) fn view(raw: Tables) -> View {
     out.real("time_stamp", Role::Context, min_max(behaviours.time.iter().map(|t| f64::from(*t))));
     out.real("count", Role::Item, min_max(item.ids.iter().map(|i| f64::from(count[*i as usize]))));
     let time = behaviours.time.iter().map(|t| i64::from(*t)).collect();
-    out.view("buy", &["item_id", "count"], behaviours.buy, time)
+    out.view([("buy", behaviours.buy)]).with_side(&["item_id", "count"]).with_time(time)
 }
 
 /// The fields of `table` for the users or items `ids`: per one of them once, per row only look-ups.

@@ -66,7 +66,9 @@ pub(crate) fn view(raw: &Tables, positive_from: u8) -> View {
     out.real("count", Item, min_max(movie_row.iter().map(|m| f64::from(count[*m as usize]))));
 
     let click = ratings.rating.iter().map(|r| u8::from(*r >= positive_from)).collect();
-    out.view("click", &["item_id", "year", "title", "genres", "count"], click, ratings.time.clone())
+    out.view([("click", click)])
+        .with_side(&["item_id", "year", "title", "genres", "count"])
+        .with_time(ratings.time.clone())
 }
 
 /// The words of a title: maximal runs of `[A-Za-z0-9_]`, case kept. (This, over the rated movies, gives the 4,376

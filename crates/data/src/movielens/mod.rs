@@ -1,12 +1,14 @@
 //! MovieLens: the raw tables of both official layouts, and what papers make of them.
 //!
 //! [`parse`] gives the raw tables, with ids, codes and texts as they stand in the files; `csdm` turns them into the
-//! columns that CVAR and CSDM use. Another paper's view of the same tables is another file beside `csdm.rs`.
+//! columns that CVAR and CSDM use, `age` into those of M3oE.
+pub(crate) mod age;
 pub(crate) mod csdm;
 mod movies;
 mod ratings;
 mod users;
 
+pub use age::RowOrder;
 pub use movies::{GENRES, Movies};
 pub use ratings::Ratings;
 pub use users::{AGE_GROUPS, OCCUPATIONS, Users};
@@ -15,7 +17,7 @@ use crate::Result;
 use crate::raw::RawFiles;
 use serde::{Deserialize, Serialize};
 
-/// Raised whenever this module makes other columns of the same files: old caches no longer count.
+/// Raised whenever the parsers or `csdm` make other columns of the same files: old caches no longer count.
 pub(crate) const VERSION: u32 = 1;
 
 /// The two official layouts.

@@ -44,5 +44,7 @@ pub(crate) fn view(raw: Tables) -> View {
     out.real("price", Role::Item, min_max(ad.ids.iter().map(|i| ads.price[ad_row[of_ad(i)]])));
     out.real("count", Role::Item, min_max(ad.ids.iter().map(|i| f64::from(count[of_ad(i)]))));
     let time = samples.time.iter().map(|t| i64::from(*t)).collect();
-    out.view("click", &["item_id", "cate_id", "customer", "campaign_id"], samples.click, time)
+    out.view([("click", samples.click)])
+        .with_side(&["item_id", "cate_id", "customer", "campaign_id"])
+        .with_time(time)
 }

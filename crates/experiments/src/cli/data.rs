@@ -19,7 +19,7 @@ pub(super) enum DataCommand {
     },
     /// Parse a dataset's raw files into the cache.
     Prepare(DataArgs),
-    /// Rows, users, items and clicks of a dataset and of its split.
+    /// Rows, users, items and rates of positive rows of a dataset, its split and its scenarios.
     Stats(DataArgs),
     /// Prepare simulated data in place of the raw files, and tell its statistics.
     Simulate(DataArgs),
@@ -79,14 +79,18 @@ fn stats(roots: &Roots, args: &DataArgs, simulate: bool) -> Result<()> {
     let Prepared { dataset: data, splits } = scenarec_data::prepare(&config, &roots.data, &quick)?;
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["part", "rows", "users", "items", "positive"]);
-    let row = |name: &str, s: &Statistics| {
+    let row = |name: String, s: &Statistics| {
         let count = |n: Option<usize>| n.map_or_else(|| "—".into(), |n| n.to_string());
         let rates: Vec<String> = s.positive_rate.iter().map(|r| format!("{r:.4}")).collect();
-        [name.to_string(), s.rows.to_string(), count(s.users), count(s.items), rates.join(" ")]
+        [name, s.rows.to_string(), count(s.users), count(s.items), rates.join(" ")]
     };
-    table.add_row(row("all", &scenarec_data::statistics(&data)));
-    for (name, s) in scenarec_data::split_statistics(&data, &splits) {
-        table.add_row(row(&name, &s));
+    let mut parts = vec![("all".to_string(), scenarec_data::statistics(&data))];
+    parts.extend(scenarec_data::split_statistics(&data, &splits));
+    for (part, s) in parts {
+        for (scenario, of) in data.schema.scenarios.iter().zip(&s.scenarios) {
+            table.add_row(row(format!("{part}, {scenario}"), of));
+        }
+        table.add_row(row(part, &s));
     }
     let provenance = format!("{:?}", data.provenance).to_lowercase();
     let note = if data.note.is_empty() { String::new() } else { format!(" ({})", data.note) };

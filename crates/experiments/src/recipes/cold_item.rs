@@ -61,6 +61,7 @@ struct Settings {
     /// One pre-trained net for all seeds, as the released program has it, instead of one per seed.
     #[serde(default)]
     share_pretrain: bool,
+    /// On which rows the phases are evaluated.
     #[serde(default)]
     evaluate: Evaluation,
 }

@@ -22,9 +22,12 @@ pub struct Recipe {
     pub execute: fn(&Job, JobContext) -> Result<()>,
 }
 
+mod bilevel;
 mod cold_item;
+mod representations;
 mod statistics;
 mod step_time;
 
 /// All recipes.
-pub const RECIPES: &[Recipe] = &[cold_item::RECIPE, statistics::RECIPE, step_time::RECIPE];
+pub const RECIPES: &[Recipe] =
+    &[bilevel::RECIPE, cold_item::RECIPE, representations::RECIPE, statistics::RECIPE, step_time::RECIPE];

@@ -2,7 +2,8 @@
 use super::Recipe;
 use crate::job::{Job, JobContext};
 use anyhow::{Context, Result};
-use scenarec_data::{Prepared, split_statistics, statistics};
+use scenarec_data::{Prepared, Schema, Statistics, split_statistics, statistics};
+use scenarec_train::Recorder;
 use serde::{Deserialize, Serialize};
 
 pub(super) const RECIPE: Recipe = Recipe {
@@ -20,30 +21,49 @@ pub(super) const RECIPE: Recipe = Recipe {
 #[serde(deny_unknown_fields)]
 struct Settings {}
 
-/// Records `users`, `items`, `rows` and `positive_rate` (per task); the stage is `all` or the name of the split's part.
+/// Records `users`, `items`, `rows`, `row_share` (in percent of the part's rows) and `positive_rate` (per task), of every
+/// part as a whole and, where there are several, of its scenarios. The stage is `all` or the name of the split's part.
 fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     context.progress.begin("statistics", 1);
     let Prepared { dataset, splits } =
         scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
     let mut all = vec![("all".to_string(), statistics(&dataset))];
     all.extend(split_statistics(&dataset, &splits));
-    for (part, of) in all {
-        let mut record = |metric: &str, value: f64, task: &str| {
-            context.recorder.record(metric, value, |m| {
-                m.stage = part.clone();
-                m.task = task.into();
-                m.rows = of.rows as u64;
-            })
-        };
-        let users = of.users.context("the data have no user id")?;
-        let items = of.items.context("the data have no item id")?;
-        for (metric, value) in [("users", users), ("items", items), ("rows", of.rows)] {
-            record(metric, value as f64, "")?;
-        }
-        for (task, rate) in dataset.schema.tasks.iter().zip(&of.positive_rate) {
-            record("positive_rate", *rate, task)?;
+    for (part, whole) in &all {
+        record(&mut context.recorder, &dataset.schema, part, "", whole, whole.rows)?;
+        for (scenario, of) in dataset.schema.scenarios.iter().zip(&whole.scenarios) {
+            record(&mut context.recorder, &dataset.schema, part, scenario, of, whole.rows)?;
         }
     }
     context.progress.advance(1);
     context.recorder.finish()
+}
+
+/// Records the numbers of some of a part's `rows`.
+fn record(
+    recorder: &mut Recorder,
+    schema: &Schema,
+    part: &str,
+    scenario: &str,
+    of: &Statistics,
+    rows: usize,
+) -> Result<()> {
+    let mut record = |metric: &str, value: f64, task: &str| {
+        recorder.record(metric, value, |m| {
+            m.stage = part.into();
+            m.scenario = scenario.into();
+            m.task = task.into();
+            m.rows = of.rows as u64;
+        })
+    };
+    let users = of.users.context("the data have no user id")?;
+    let items = of.items.context("the data have no item id")?;
+    for (metric, value) in [("users", users), ("items", items), ("rows", of.rows)] {
+        record(metric, value as f64, "")?;
+    }
+    record("row_share", 100.0 * of.rows as f64 / rows as f64, "")?;
+    for (task, rate) in schema.tasks.iter().zip(&of.positive_rate) {
+        record("positive_rate", *rate, task)?;
+    }
+    Ok(())
 }

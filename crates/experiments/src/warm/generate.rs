@@ -181,6 +181,7 @@ impl<'a> Learner<'a> {
             None => Ok(0.0),
         };
         let stopping = Stopping {
+            keep_last: false,
             patience: options.patience,
             score: &mut score,
             snapshot: |learner| learner.csdm.weights().state(),

@@ -1,4 +1,6 @@
 //! What a model sees of a batch.
+use super::Groups;
+use std::rc::Rc;
 use tch::Tensor;
 
 /// A batch as tensors. B rows, F fields that embed to a vector of width d, R real fields.
@@ -12,6 +14,8 @@ pub struct Embedded {
     pub reals: Tensor,
     /// i64 `[B]`.
     pub scenario: Tensor,
+    /// The rows by scenario.
+    pub groups: Rc<Groups>,
 }
 
 /// A sequence field of a batch.
@@ -24,6 +28,14 @@ pub struct EmbeddedSequence {
 }
 
 impl Embedded {
+    /// Everything but sequences as one vector per row: the fields' vectors, then the reals.
+    ///
+    /// # Shapes
+    /// -> `[B, F d + R]`
+    pub fn flat(&self) -> Tensor {
+        Tensor::cat(&[&self.fields.flatten(1, 2), &self.reals], 1)
+    }
+
     /// The same batch with field number `field` replaced by `vector` `[B, d]`.
     pub fn with_field(&self, field: i64, vector: &Tensor) -> Self {
         let f = self.fields.size()[1];
@@ -41,6 +53,7 @@ impl Embedded {
             sequences: sequences.collect(),
             reals: self.reals.shallow_clone(),
             scenario: self.scenario.shallow_clone(),
+            groups: self.groups.clone(),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Ids to vectors. Embeddings live outside the models: a model sees an [`Embedded`], a plain struct of tensors in which
 //! a field's vector can be replaced.
 mod embedded;
+mod groups;
 mod rows;
 mod training;
 
 pub use embedded::{Embedded, EmbeddedSequence};
+pub use groups::Groups;
 
 use crate::{
     batch::{Batch, Ids},
-    init::{Init, InitScheme},
+    init::InitScheme,
     memory, rng,
     table::{Bags, EmbeddingTable},
 };
@@ -70,6 +72,7 @@ pub struct FeatureEmbedding {
     sequences: Vec<FieldSource>,
     tables: Vec<NamedTable>,
     dim: usize,
+    scenarios: usize,
     device: Device,
     pending: Vec<Lookup>,
 }
@@ -104,6 +107,7 @@ impl FeatureEmbedding {
             sequences: Vec::new(),
             tables: Vec::new(),
             dim,
+            scenarios: schema.scenarios.len(),
             device,
             pending: Vec::new(),
         };
@@ -125,9 +129,7 @@ impl FeatureEmbedding {
                 Some(known) => known,
                 None => {
                     let rows = schema.table(table).with_context(|| format!("no table {table:?}"))?.1.rows;
-                    let values = scheme
-                        .apply(Init::Normal { std: 1.0 })
-                        .draw(rows * dim, &mut rng::stream(seed, &name));
+                    let values = scheme.embeddings().draw(rows * dim, &mut rng::stream(seed, &name));
                     all.tables.push(NamedTable {
                         store: all.store(&name, values, backend),
                         name,
@@ -189,6 +191,7 @@ impl FeatureEmbedding {
             sequences,
             reals: reals.to_device(self.device),
             scenario: Tensor::from_slice(&batch.scenario).to_device(self.device),
+            groups: Rc::new(Groups::new(&batch.scenario, self.scenarios, self.device)),
         }
     }
 

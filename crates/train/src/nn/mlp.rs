@@ -1,4 +1,4 @@
-use super::{BatchNorm, Dropout, Linear};
+use super::{BatchNorm, Dropout, LayerNorm, Linear};
 use crate::params::Params;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -9,6 +9,8 @@ use tch::Tensor;
 pub enum Norm {
     /// Batch normalisation.
     Batch,
+    /// Layer normalisation.
+    Layer,
     /// None.
     None,
 }
@@ -28,8 +30,33 @@ pub struct MlpConfig {
 #[derive(Debug)]
 struct Layer {
     linear: Linear,
-    norm: Option<BatchNorm>,
+    norm: Normalisation,
     dropout: Dropout,
+}
+
+#[derive(Debug)]
+enum Normalisation {
+    Batch(BatchNorm),
+    Layer(LayerNorm),
+    None,
+}
+
+impl Normalisation {
+    fn new(p: &mut Params, norm: Norm, channels: i64) -> Self {
+        match norm {
+            Norm::Batch => Self::Batch(BatchNorm::new(p, channels)),
+            Norm::Layer => Self::Layer(LayerNorm::new(p, channels)),
+            Norm::None => Self::None,
+        }
+    }
+
+    fn forward(&self, x: Tensor, train: bool) -> Tensor {
+        match self {
+            Self::Batch(norm) => norm.forward(&x, train),
+            Self::Layer(norm) => norm.forward(&x),
+            Self::None => x,
+        }
+    }
 }
 
 /// Per width: Linear -> norm -> ReLU -> dropout; then, where asked for, Linear to the outputs.
@@ -49,7 +76,7 @@ impl Mlp {
         for (i, &hidden) in config.hidden.iter().enumerate() {
             let mut p = p.sub(&i.to_string());
             let linear = Linear::new(&mut p.sub("linear"), width, hidden);
-            let norm = (config.norm == Norm::Batch).then(|| BatchNorm::new(&mut p.sub("norm"), hidden));
+            let norm = Normalisation::new(&mut p.sub("norm"), config.norm, hidden);
             layers.push(Layer { linear, norm, dropout: Dropout::new(&p, "dropout", config.dropout) });
             width = hidden;
         }
@@ -61,10 +88,7 @@ impl Mlp {
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         let mut x = x.shallow_clone();
         for layer in &self.layers {
-            x = layer.linear.forward(&x);
-            if let Some(norm) = &layer.norm {
-                x = norm.forward(&x, train);
-            }
+            x = layer.norm.forward(layer.linear.forward(&x), train);
             x = layer.dropout.forward(&x.relu(), train);
         }
         match &self.out {

@@ -1,10 +1,14 @@
 //! Layers shared by the models, with PyTorch's initial values.
 mod batch_norm;
 mod dropout;
+mod layer_norm;
 mod linear;
 mod mlp;
+mod stacked;
 
 pub use batch_norm::BatchNorm;
 pub use dropout::Dropout;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig, Norm};
+pub use stacked::{StackedLinear, StackedMlp, mix};

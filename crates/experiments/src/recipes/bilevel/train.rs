@@ -1,0 +1,206 @@
+//! Training of one model on the rows of its scope.
+use super::{
+    Cell, cells,
+    settings::{Data, Keep, Loss, Mode, Outer, Training},
+};
+use crate::job::{Job, JobContext};
+use anyhow::{Context, Result};
+use scenarec_backbones::model;
+use scenarec_data::{Dataset, Splits};
+use scenarec_train::{
+    Backend, Batch, Build, Epochs, Feed, Mode as Frozen, Net, Optimizer, Scope, Stopping, fit, labels,
+    metrics::statistics::mean, predict, rng, scenario_weights, weighted_bce,
+};
+use std::sync::Arc;
+use tch::{Device, Tensor};
+
+/// Rows per batch of an evaluation; no result depends on it.
+const EVALUATION_BATCH: usize = 4096;
+
+/// One model, and the rows it is for.
+pub(in crate::recipes) struct Scoped<'a> {
+    training: &'a Training,
+    outer: &'a Outer,
+    seed: u64,
+    /// Domains and tasks by name.
+    name: String,
+    net: Net,
+    /// Globs of the outer parameters that the model has.
+    outer_globs: Vec<&'static str>,
+    train: Feed,
+    valid: Feed,
+    test: Feed,
+    device: Device,
+}
+
+/// What a step is cut into.
+#[derive(Clone, Copy)]
+struct Pieces {
+    /// Whether the model has several domains and tasks.
+    several: bool,
+    micro_batch: usize,
+    device: Device,
+}
+
+/// What an epoch works on.
+struct Learner<'a> {
+    net: &'a mut Net,
+    main: Optimizer,
+    outer: Option<Optimizer>,
+}
+
+impl<'a> Scoped<'a> {
+    pub fn new(
+        job: &Job,
+        training: &'a Training,
+        outer: &'a Outer,
+        data: &Arc<Dataset>,
+        splits: &Splits,
+        scope: Scope,
+        device: Device,
+    ) -> Result<Self> {
+        let name = scope.name(&data.schema);
+        // Models of one run differ in their initial values.
+        let seed = rng::derive(job.seed, &name);
+        let build = Build { seed, device, backend: Backend::for_device(device) };
+        let net = scenarec_backbones::build(&scope.schema(&data.schema), &job.model, build)?;
+        let entry = model(job.model.get("name").and_then(|n| n.as_str()).unwrap_or_default())?;
+        let names = net.weights.names();
+        let has = |glob: &str| scenarec_train::params::Selection::new(&[glob])?.split(names.clone());
+        let outer_globs = entry.outer.iter().copied().filter(|glob| has(glob).is_ok()).collect();
+        let feed = |part: &str| -> Result<Feed> {
+            let rows =
+                splits.get(part).with_context(|| format!("{} has no split part {part:?}", data.name))?;
+            Ok(Feed::scoped(data.clone(), rows, &scope))
+        };
+        let (train, valid, test) = (feed("train")?, feed("valid")?, feed("test")?);
+        Ok(Self { training, outer, seed, name, net, outer_globs, train, valid, test, device })
+    }
+
+    /// Trains and records how it went.
+    pub fn train(&mut self, context: &mut JobContext<'_>) -> Result<()> {
+        let Self { training, outer, .. } = *self;
+        let apart = match outer.mode {
+            Mode::Bilevel | Mode::Fixed => &self.outer_globs[..],
+            Mode::Joint => &[],
+        };
+        let frozen = self.net.weights.freeze(apart, Frozen::Train)?;
+        let main = Optimizer::new(training.optim, &mut self.net.weights);
+        let frozen = (outer.mode == Mode::Fixed).then_some(frozen);
+        let outer_optimizer = (outer.mode != Mode::Fixed && !self.outer_globs.is_empty())
+            .then(|| Optimizer::of_parameters(outer.optim, &self.net.weights, &self.outer_globs))
+            .transpose()?;
+
+        let scope = self.train.scope();
+        let several = scope.scenarios.len() > 1 && scope.tasks.len() > 1;
+        let how = Pieces { several, micro_batch: training.micro_batch, device: self.device };
+        let valid = self.valid.clone();
+        let outer_rows = if outer.data == Data::Train { self.train.clone() } else { self.valid.clone() };
+        let mut outer_rng = rng::stream(self.seed, "outer");
+        let mut end_of_epoch = |learner: &mut Learner<'_>| {
+            if let Some(optimizer) = &mut learner.outer {
+                for batch in outer_rows.shuffled(training.batch, &mut outer_rng).take(outer.steps) {
+                    let _loss = step(learner.net, optimizer, &batch, outer.loss, how, false)?;
+                }
+            }
+            score(learner.net, &valid)
+        };
+        let mut learner = Learner { net: &mut self.net, main, outer: outer_optimizer };
+        let epochs = Epochs { epochs: training.epochs, batch: training.batch, iters: 1 };
+        let trained = fit(
+            &format!("train {}", self.name),
+            &mut learner,
+            &self.train,
+            epochs,
+            &mut rng::stream(self.seed, "shuffle.train"),
+            context.progress,
+            |learner, batch, _| step(learner.net, &mut learner.main, batch, training.loss, how, true),
+            Some(Stopping {
+                patience: training.patience,
+                keep_last: training.keep == Keep::Last,
+                score: &mut end_of_epoch,
+                snapshot: |learner| learner.net.weights.state(),
+                restore: |learner, state| learner.net.weights.load(state, ""),
+            }),
+        )?;
+        drop(frozen);
+        let best = trained.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let numbers = [
+            ("seconds", trained.seconds),
+            ("samples_per_second", trained.samples as f64 / trained.seconds),
+            ("epochs", trained.scores.len() as f64),
+            ("valid_auc", best),
+        ];
+        let rows = self.train.rows().len() as u64;
+        for (metric, value) in numbers {
+            context.recorder.record(metric, value, |m| {
+                m.stage = "train".into();
+                m.phase = self.name.clone();
+                m.rows = rows;
+            })?;
+        }
+        for (name, value) in self.net.scalars() {
+            context.recorder.record("fusion_weight", value, |m| {
+                m.stage = "train".into();
+                m.phase = name;
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The model.
+    pub fn net(&mut self) -> &mut Net {
+        &mut self.net
+    }
+
+    /// Predictions for the test rows.
+    pub(super) fn predict(&mut self) -> Vec<Cell> {
+        let logits = predict(&mut self.net, &self.test, EVALUATION_BATCH);
+        cells(&self.test, &logits)
+    }
+}
+
+/// The unweighted mean of the cells' AUCs.
+fn score(net: &mut Net, rows: &Feed) -> Result<f64> {
+    let logits = predict(net, rows, EVALUATION_BATCH);
+    let aucs = cells(rows, &logits).iter().map(Cell::auc).collect::<Result<Vec<f64>>>();
+    mean(&aucs.context("validation rows")?).context("there are no validation rows")
+}
+
+/// What a row counts in the loss.
+fn row_weights(batch: &Batch, loss: Loss, several: bool) -> Vec<f32> {
+    match loss {
+        Loss::Heads => scenario_weights(batch),
+        Loss::Mean => vec![1.0 / batch.labels.len() as f32; batch.rows],
+        Loss::Released => row_weights(batch, if several { Loss::Heads } else { Loss::Mean }, several),
+    }
+}
+
+/// One step of `optimizer` on a batch; `track` says whether tables learn. Returns the loss.
+fn step(
+    net: &mut Net,
+    optimizer: &mut Optimizer,
+    batch: &Batch,
+    loss: Loss,
+    how: Pieces,
+    track: bool,
+) -> Result<Tensor> {
+    let Pieces { several, micro_batch, device } = how;
+    let piece = if device == Device::Cpu { micro_batch } else { batch.rows };
+    let weights = row_weights(batch, loss, several);
+    let mut sum = Tensor::zeros([] as [i64; 0], (tch::Kind::Float, device));
+    let mut done = 0;
+    for piece in batch.split(piece) {
+        let weights = Tensor::from_slice(&weights[done..done + piece.rows]).to_device(device);
+        done += piece.rows;
+        let x = net.weights.tables.embed_with(&piece, track, None);
+        let output = net.forward(&x, true);
+        let share = piece.rows as f64 / batch.rows as f64;
+        let bce = weighted_bce(&output.logits, &labels(&piece, device), &weights);
+        let loss = output.aux.iter().fold(bce, |sum, (_, aux)| sum + aux * share);
+        optimizer.accumulate(&loss, &mut net.weights)?;
+        sum += loss.detach();
+    }
+    optimizer.apply(&mut net.weights)?;
+    Ok(sum)
+}
