@@ -5,7 +5,7 @@ use scenarec_data::Schema;
 use scenarec_train::{
     Params,
     embedding::Groups,
-    nn::{MlpConfig, StackedMlp},
+    nn::{MlpConfig, StackedLinear, StackedMlp},
 };
 use std::ops::Range;
 use tch::Tensor;
@@ -61,6 +61,23 @@ impl Heads {
 pub(crate) fn routed(x: &Tensor, groups: &Groups, f: impl Fn(i64, &Tensor) -> Tensor) -> Tensor {
     let parts = groups.split(x).into_iter().enumerate();
     groups.join(parts.map(|(d, rows)| f(d as i64, &rows)).collect())
+}
+
+/// Some copies of a layer on every row's input, which is the same for all copies or one for each.
+///
+/// # Shapes
+/// x [B, in] or [B, K, in] -> [B, k, out]
+pub(crate) fn on_one_or_each(layer: &StackedLinear, x: &Tensor, copies: Range<i64>) -> Tensor {
+    if x.dim() == 2 {
+        return layer.on_one(x, copies);
+    }
+    layer.on_each(&of_heads(x, copies.clone()), copies).transpose(0, 1)
+}
+
+/// # Shapes
+/// x [B, K, in] -> [k, B, in]
+pub(crate) fn of_heads(x: &Tensor, heads: Range<i64>) -> Tensor {
+    x.narrow(1, heads.start, heads.end - heads.start).transpose(0, 1)
 }
 
 #[cfg(test)]

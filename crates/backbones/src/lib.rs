@@ -1,14 +1,19 @@
 //! One click-through-rate model per file, and the registry that names them.
+mod adatt;
 mod config;
 mod dcn;
 mod deepfm;
+mod domain_embedding;
 mod domain_representation;
 mod heads;
+mod m2m;
 mod m3oe;
 mod mlp;
 mod mmoe;
+mod ple;
 mod pnn;
 mod shared_bottom;
+mod star;
 mod wide_deep;
 
 use anyhow::{Result, bail};
@@ -16,14 +21,18 @@ use scenarec_data::Schema;
 use scenarec_train::{Build, Net};
 use serde_yaml::Value;
 
+pub use adatt::{AdaTt, AdaTtConfig};
 pub use config::DeepConfig;
 pub use dcn::{Dcn, DcnConfig};
 pub use deepfm::DeepFm;
+pub use m2m::{M2m, M2mConfig};
 pub use m3oe::{Fusion, FusionScope, M3oe, M3oeConfig};
 pub use mlp::Mlp;
 pub use mmoe::{Mmoe, MmoeConfig};
+pub use ple::{Ple, PleConfig};
 pub use pnn::Pnn;
 pub use shared_bottom::{SharedBottom, SharedBottomConfig};
+pub use star::{ReducedStar, Star, StarConfig, StarForm};
 pub use wide_deep::WideDeep;
 
 /// A model's entry in the registry.
@@ -50,6 +59,10 @@ pub const MODELS: &[ModelEntry] = &[
     mlp::ENTRY,
     shared_bottom::ENTRY,
     mmoe::ENTRY,
+    ple::ENTRY,
+    adatt::ENTRY,
+    star::ENTRY,
+    m2m::ENTRY,
 ];
 
 /// The model called `name`.

@@ -2,3 +2,4 @@
 mod configs;
 mod contract;
 mod m3oe;
+mod scopes;
