@@ -162,18 +162,23 @@ impl M3oe {
         let groups = &x.groups;
         let h = self.representation.forward(&x.flat(), groups);
         let experts = self.experts.on_one(&h, train).transpose(0, 1);
-        let shared = experts.narrow(1, 0, n);
-        let domain = self.config.use_domain.then(|| {
-            routed(&experts.narrow(1, n, d), groups, |d, outputs| self.weights.own_domain(outputs, d))
-        });
-        let of_tasks = || experts.narrow(1, experts.size()[1] - t, t);
-        let task = self.config.use_task.then(|| self.weights.tasks(&of_tasks()));
+        let of = |is: bool, n: i64| if is { n } else { 0 };
+        let sizes = [n, of(self.config.use_domain, d), of(self.config.use_task, t)];
+        // One split: the gradients of several narrowed parts would each be as large as the whole.
+        let [shared, of_domains, of_tasks] = &experts.split_with_sizes(sizes, 1)[..] else {
+            unreachable!("three sizes, three parts")
+        };
+        let domain = self
+            .config
+            .use_domain
+            .then(|| routed(of_domains, groups, |d, outputs| self.weights.own_domain(outputs, d)));
+        let task = self.config.use_task.then(|| self.weights.tasks(of_tasks));
 
         let seen = if self.config.gate_gradient { h } else { h.detach() };
         let gates = routed(&seen, groups, |d, h| self.gate_bias.get(d).addmm(h, &self.gate.get(d)));
         let gates = gates.unflatten(1, [t, -1]);
         if self.config.fusion == Fusion::Gate {
-            let fused = fusion::gated(&gates, &shared, domain.as_ref(), task.as_ref());
+            let fused = fusion::gated(&gates, shared, domain.as_ref(), task.as_ref());
             return Modules { shared: None, domain, task, fused, experts };
         }
         let mixed = mix(&gates, &shared.transpose(0, 1));

@@ -89,11 +89,16 @@ impl Mlp {
         let mut x = x.shallow_clone();
         for layer in &self.layers {
             x = layer.norm.forward(layer.linear.forward(&x), train);
-            x = layer.dropout.forward(&x.relu(), train);
+            x = layer.dropout.forward(&rectified(x), train);
         }
         match &self.out {
             Some(out) => out.forward(&x),
             None => x,
         }
     }
+}
+
+/// ReLU in the memory of its input, which nobody else may need: the output of a layer or a normalisation.
+pub(super) fn rectified(mut x: Tensor) -> Tensor {
+    x.relu_()
 }

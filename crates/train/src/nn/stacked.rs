@@ -1,5 +1,5 @@
 //! Networks of one shape side by side: experts, towers.
-use super::{Dropout, MlpConfig, Norm, layer_norm::EPS};
+use super::{Dropout, MlpConfig, Norm, layer_norm::EPS, mlp::rectified};
 use crate::{init::Init, params::Params};
 use std::ops::Range;
 use tch::{Kind, Tensor};
@@ -90,7 +90,8 @@ impl StackedNorm {
         let [weight, bias] = [&self.weight, &self.bias].map(|t| part(t, range));
         let Some(running) = &self.running else {
             let [weight, bias] = [weight, bias].map(|t| t.unsqueeze(1 - copies));
-            return x.layer_norm(&x.size()[2..], None::<Tensor>, None::<Tensor>, EPS, false) * weight + bias;
+            return bias
+                .addcmul(&x.layer_norm(&x.size()[2..], None::<Tensor>, None::<Tensor>, EPS, false), &weight);
         };
         let rows = x.size()[1 - copies as usize];
         // Of one row there is no variance; of none there are no statistics to learn from.
@@ -196,7 +197,7 @@ impl Layer {
             Some(norm) => norm.forward(&x, range, copies, train),
             None => x,
         };
-        self.dropout.forward(&x.relu(), train)
+        self.dropout.forward(&rectified(x), train)
     }
 }
 
