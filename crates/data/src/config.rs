@@ -7,12 +7,12 @@ mod place;
 mod split;
 
 use crate::loader::{CountRows, Loader};
-use crate::movielens::{Layout, RowOrder};
+use crate::movielens::RowOrder;
 use crate::raw::KnownFile;
 use crate::simulate::{SimulateConfig, Simulator};
 use crate::{Error, Provenance, Result, SplitPlan};
 use known::RawKnownFile;
-use loader::LoaderName;
+use loader::{LoaderName, RawLayout};
 use place::Place;
 use serde::{Deserialize, Serialize};
 use split::RawSplit;
@@ -46,11 +46,13 @@ struct Raw {
     #[serde(default)]
     reported_as: Option<String>,
     loader: LoaderName,
-    layout: Option<Layout>,
+    layout: Option<RawLayout>,
     raw: String,
     positive_from: Option<u8>,
     count: Option<CountRows>,
     order: Option<RowOrder>,
+    tabs: Option<Vec<u8>>,
+    features: Option<Vec<String>>,
     provenance: Provenance,
     #[serde(default)]
     known_files: Vec<RawKnownFile>,
@@ -90,7 +92,7 @@ impl DatasetConfig {
         }
         let loader = raw.loader(&place)?;
         let known_files = (raw.known_files.iter().enumerate())
-            .map(|(i, k)| k.check(&place, i, loader.files()))
+            .map(|(i, k)| k.check(&place, i, &loader.files()))
             .collect::<Result<_>>()?;
         let simulate = raw.simulate.check(&place, loader.simulator())?;
         Ok(DatasetConfig {
@@ -183,7 +185,7 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
         assert_eq!(
             with("count: all", "cuont: all"),
             "x.yaml:6:1: cuont: unknown field `cuont`, expected one of `dataset`, `reported_as`, `loader`, `layout`, \
-             `raw`, `positive_from`, `count`, `order`, `provenance`, `known_files`, `split`, `simulate`"
+             `raw`, `positive_from`, `count`, `order`, `tabs`, `features`, `provenance`, `known_files`, `split`, `simulate`"
         );
         assert!(with("k: 20", "kk: 20").starts_with("x.yaml:11:43: split.kk: unknown field `kk`"));
         assert!(

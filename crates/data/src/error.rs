@@ -45,6 +45,21 @@ pub enum Error {
         /// What the folder must hold.
         expected: String,
     },
+    /// Raw files that are more than the machine can hold.
+    #[error(
+        "{}: {bytes:.0} GB of raw files need about {needed:.0} GiB of memory, and {available:.0} GiB are free",
+        folder.display()
+    )]
+    TooLarge {
+        /// The raw folder.
+        folder: PathBuf,
+        /// Size of the files in GB.
+        bytes: f64,
+        /// What they need, in GiB.
+        needed: f64,
+        /// What the machine has, in GiB.
+        available: f64,
+    },
     /// A file or folder that cannot be read or written.
     #[error("{}: {what}: {source}", path.display())]
     Io {

@@ -12,6 +12,7 @@ mod config;
 mod dataset;
 mod error;
 mod ids;
+pub mod kuairand;
 mod loader;
 pub mod movielens;
 mod prepare;

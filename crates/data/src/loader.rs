@@ -6,11 +6,12 @@ use crate::movielens::{self, Layout, RowOrder};
 use crate::raw::RawFiles;
 use crate::simulate::Simulator;
 use crate::view::View;
-use crate::{Result, cikm_ecomm, taobao_ad};
+use crate::{Result, cikm_ecomm, kuairand, taobao_ad};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// The loaders, each with its settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loader {
     /// MovieLens as CVAR and CSDM see it.
@@ -37,6 +38,16 @@ pub enum Loader {
         /// Which rows the item count counts.
         count: CountRows,
     },
+    /// KuaiRand as M3oE sees it: a domain per tab, two tasks.
+    #[serde(rename = "kuairand")]
+    KuaiRand {
+        /// The version, which names the raw files.
+        layout: kuairand::Layout,
+        /// The tabs whose rows are kept, in the order of the scenarios.
+        tabs: Vec<u8>,
+        /// The features, in order.
+        features: Vec<String>,
+    },
 }
 
 /// Which rows the feature `count` (rows per item) counts.
@@ -50,46 +61,58 @@ pub enum CountRows {
 }
 
 impl Loader {
-    /// Names of the raw files, the one with a line per row first.
-    pub fn files(self) -> [&'static str; 3] {
+    /// Names of the raw files, those with a line per row first.
+    pub fn files(&self) -> Vec<&'static str> {
         self.simulator().files()
     }
 
     /// Which rows the feature `count` counts; none where there is no such feature.
-    pub fn count(self) -> Option<CountRows> {
+    pub fn count(&self) -> Option<CountRows> {
         match self {
             Loader::Movielens { count, .. } | Loader::TaobaoAd { count } | Loader::CikmEcomm { count } => {
-                Some(count)
+                Some(*count)
             }
-            Loader::MovielensAge { .. } => None,
+            Loader::MovielensAge { .. } | Loader::KuaiRand { .. } => None,
         }
     }
 
     /// What writes such files where there are none.
-    pub fn simulator(self) -> Simulator {
-        match self {
+    pub fn simulator(&self) -> Simulator {
+        match *self {
             Loader::Movielens { layout, positive_from, .. } => Simulator::Movielens { layout, positive_from },
             Loader::MovielensAge { .. } => {
                 Simulator::Movielens { layout: Layout::M1, positive_from: movielens::age::CLICK_FROM }
             }
             Loader::TaobaoAd { .. } => Simulator::TaobaoAd,
             Loader::CikmEcomm { .. } => Simulator::CikmEcomm,
+            Loader::KuaiRand { layout, .. } => Simulator::KuaiRand { layout },
         }
     }
 
     /// Raised whenever the loader makes other columns of the same files.
-    pub(crate) fn version(self) -> u32 {
+    pub(crate) fn version(&self) -> u32 {
         match self {
             Loader::Movielens { .. } => movielens::VERSION,
             Loader::MovielensAge { .. } => movielens::age::VERSION,
             Loader::TaobaoAd { .. } => taobao_ad::VERSION,
             Loader::CikmEcomm { .. } => cikm_ecomm::VERSION,
+            Loader::KuaiRand { .. } => kuairand::VERSION,
+        }
+    }
+
+    /// Whether the raw files of the folder, and what is made of them, fit into memory.
+    pub(crate) fn check_memory(&self, folder: &Path) -> Result<()> {
+        match self {
+            Loader::KuaiRand { layout, features, .. } => {
+                kuairand::memory::check(*layout, features.len(), folder)
+            }
+            _ => Ok(()), // All official files of the others fit into a small machine's.
         }
     }
 
     /// Parses the raw files.
-    pub(crate) fn load(self, raw: &RawFiles) -> Result<View> {
-        Ok(match self {
+    pub(crate) fn load(&self, raw: &RawFiles) -> Result<View> {
+        Ok(match *self {
             Loader::Movielens { layout, positive_from, .. } => {
                 movielens::csdm::view(&movielens::parse(layout, raw)?, positive_from)
             }
@@ -97,6 +120,9 @@ impl Loader {
                 movielens::age::view(&movielens::parse(Layout::M1, raw)?, order)
             }
             Loader::TaobaoAd { .. } => taobao_ad::csdm::view(taobao_ad::parse(raw)?),
+            Loader::KuaiRand { layout, ref tabs, ref features } => {
+                kuairand::view::view(kuairand::parse(layout, raw, tabs)?, tabs, features)
+            }
             Loader::CikmEcomm { .. } => cikm_ecomm::csdm::view(cikm_ecomm::parse(raw)?),
         })
     }

@@ -6,7 +6,7 @@ use crate::simulate::{self, SimulateConfig};
 use crate::view::{gather, min_max};
 use crate::{Column, Dataset, DatasetConfig, Error, Provenance, Result, SplitPlan, Splits, cache};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where things lie.
 #[derive(Clone, Debug)]
@@ -35,6 +35,15 @@ pub enum Source {
     Raw(PathBuf),
     /// The simulator.
     Simulated(SimulateConfig),
+    /// The simulator, over the tables of users and items in this raw folder, which holds nothing else.
+    Completed {
+        /// The raw folder.
+        tables: PathBuf,
+        /// Number of simulated rows.
+        rows: usize,
+        /// Seed of the simulation.
+        seed: u64,
+    },
 }
 
 /// A dataset and its row lists.
@@ -58,38 +67,61 @@ pub struct Identity {
 }
 
 impl DatasetConfig {
-    /// Where the rows will come from: the raw folder where it exists, else the simulator. (A folder that exists but
-    /// lacks files is an error later on, never a reason to simulate.)
+    /// Where the rows will come from: the raw folder where it exists, else the simulator. A folder that exists but
+    /// lacks files is an error later on, never a reason to simulate, but for one case: where all that it holds are the
+    /// tables of users and items, some loaders' simulators make the rows.
     pub fn source(&self, roots: &Roots, over: &Override) -> Result<Source> {
         let folder = roots.raw.join(&self.raw);
         // A path that is there but cannot be looked at exists, so that the reason comes to light.
         let absent = folder.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-        let wrong = |message| Err(Error::Override { dataset: self.dataset.clone(), message });
-        if !absent && !over.force_simulated {
-            return match over.rows {
-                None => Ok(Source::Raw(folder)),
-                Some(_) => wrong(format!(
-                    "the number of rows can be chosen for simulated data only, and {} exists",
-                    folder.display()
-                )),
-            };
+        if absent || over.force_simulated {
+            let simulator = self.loader.simulator();
+            let params = over.rows.map_or(self.simulate, |rows| simulator.with_rows(self.simulate, rows));
+            return self.check_simulation(params).map(|()| Source::Simulated(params));
         }
-        let simulator = self.loader.simulator();
-        let params = over.rows.map_or(self.simulate, |rows| simulator.with_rows(self.simulate, rows));
-        match simulator.check(params) {
-            Ok(()) => Ok(Source::Simulated(params)),
-            Err((key, message)) => wrong(format!("simulate with {key}: {message}")),
+        if self.has_tables_only(&folder) {
+            let rows = over.rows.unwrap_or(self.simulate.rows);
+            return Ok(Source::Completed { tables: folder, rows, seed: self.simulate.seed });
+        }
+        match over.rows {
+            None => Ok(Source::Raw(folder)),
+            Some(_) => Err(self.wrong_override(format!(
+                "the number of rows can be chosen for simulated data only, and {} exists",
+                folder.display()
+            ))),
         }
     }
 
-    fn identify_raw(&self, raw: &RawFiles, over: &Override) -> Identity {
+    fn wrong_override(&self, message: String) -> Error {
+        Error::Override { dataset: self.dataset.clone(), message }
+    }
+
+    fn check_simulation(&self, params: SimulateConfig) -> Result<()> {
+        let check = self.loader.simulator().check(params);
+        check.map_err(|(key, message)| self.wrong_override(format!("simulate with {key}: {message}")))
+    }
+
+    /// Whether all tables that the simulator can do without are in the folder, and none of the other files.
+    fn has_tables_only(&self, folder: &Path) -> bool {
+        let tables = self.loader.simulator().tables();
+        let here = |name: &&str| folder.join(name).exists();
+        !tables.is_empty() && self.loader.files().iter().all(|name| here(name) == tables.contains(name))
+    }
+
+    /// The raw files, and what they are.
+    fn read_raw(&self, folder: &Path, over: &Override) -> Result<(RawFiles, Identity)> {
+        let tables = self.loader.simulator().tables();
+        self.loader.check_memory(folder)?;
+        let raw = RawFiles::read(folder, &self.loader.files()).map_err(|e| match e {
+            Error::MissingFiles { folder, missing, expected } if !tables.is_empty() => {
+                let only = format!("or the tables {} and nothing else", tables.join(" and "));
+                Error::MissingFiles { folder, missing, expected: format!("{expected}, {only}") }
+            }
+            e => e,
+        })?;
         let (provenance, note) = raw.recognise(&self.known_files, self.provenance);
-        let mut hash = blake3::Hasher::new();
-        for file in raw.all() {
-            hash.update(&(file.bytes.len() as u64).to_le_bytes());
-            hash.update_rayon(&file.bytes);
-        }
-        self.identity(over, provenance, note, hash.finalize().to_hex().to_string())
+        let identity = self.identity(over, provenance, note, raw.hash());
+        Ok((raw, identity))
     }
 
     fn identify_simulated(&self, params: SimulateConfig, over: &Override) -> Identity {
@@ -98,6 +130,29 @@ impl DatasetConfig {
         // The files follow from these, so that there is no need to make them for a plan.
         let content = format!("simulator {}: {note}", self.loader.simulator().version());
         self.identity(over, Provenance::Simulated, note, content)
+    }
+
+    /// The tables of a folder that holds nothing else, the size of the simulation over them, and what comes of it.
+    fn read_tables(
+        &self,
+        folder: &Path,
+        (rows, seed): (usize, u64),
+        over: &Override,
+    ) -> Result<(RawFiles, SimulateConfig, Identity)> {
+        let simulator = self.loader.simulator();
+        let raw = RawFiles::read(folder, simulator.tables())?;
+        let [users, items] = [0, 1].map(|i| raw.file(simulator.tables()[i]).rows_below_header());
+        let params = SimulateConfig { users, items, rows, seed };
+        self.check_simulation(params)?;
+        let (tables, about) = raw.recognise(&self.known_files, self.provenance);
+        let about = if about.is_empty() { about } else { format!(" ({about})") };
+        let note = format!(
+            "simulated: logs over the {tables} user and video tables{about}, {rows} rows, {users} users, {items} videos, \
+             seed {seed}"
+        );
+        let content = format!("simulator {} over {}: {note}", simulator.version(), raw.hash());
+        let identity = self.identity(over, Provenance::Simulated, note, content);
+        Ok((raw, params, identity))
     }
 
     fn identity(&self, over: &Override, provenance: Provenance, note: String, content: String) -> Identity {
@@ -109,27 +164,38 @@ impl DatasetConfig {
     }
 }
 
+/// What the raw files are, or will be made of.
+enum Material {
+    Raw(RawFiles),
+    Simulation(SimulateConfig, Option<RawFiles>),
+}
+
+fn material(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result<(Material, Identity)> {
+    Ok(match config.source(roots, over)? {
+        Source::Raw(folder) => {
+            let (raw, identity) = config.read_raw(&folder, over)?;
+            (Material::Raw(raw), identity)
+        }
+        Source::Simulated(params) => {
+            (Material::Simulation(params, None), config.identify_simulated(params, over))
+        }
+        Source::Completed { tables, rows, seed } => {
+            let (tables, params, identity) = config.read_tables(&tables, (rows, seed), over)?;
+            (Material::Simulation(params, Some(tables)), identity)
+        }
+    })
+}
+
 /// What `prepare` would return, by name: reads and hashes the raw files (nothing at all for simulated data), but
 /// parses nothing.
 pub fn identify(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result<Identity> {
-    Ok(match config.source(roots, over)? {
-        Source::Raw(folder) => config.identify_raw(&RawFiles::read(&folder, &config.loader.files())?, over),
-        Source::Simulated(params) => config.identify_simulated(params, over),
-    })
+    material(config, roots, over).map(|(_, identity)| identity)
 }
 
 /// Loads a dataset and splits it: from the cache where that is current, else from the raw files, which are simulated
 /// first where the raw folder is absent.
 pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result<Prepared> {
-    let source = config.source(roots, over)?;
-    let (raw, identity) = match &source {
-        Source::Raw(folder) => {
-            let raw = RawFiles::read(folder, &config.loader.files())?;
-            let identity = config.identify_raw(&raw, over);
-            (Some(raw), identity)
-        }
-        Source::Simulated(params) => (None, config.identify_simulated(*params, over)),
-    };
+    let (material, identity) = material(config, roots, over)?;
     let path = cache_path(config, roots, &identity);
     let cached = cache::read(&path, &identity.fingerprint).unwrap_or_else(|e| {
         tracing::warn!("{e}; it is made anew");
@@ -138,10 +204,11 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
     let mut dataset = match cached {
         Some(dataset) => dataset,
         None => {
-            let raw = match (raw, source) {
-                (Some(raw), _) => raw,
-                (None, Source::Simulated(params)) => simulated_files(config, params, roots)?,
-                (None, Source::Raw(folder)) => RawFiles::read(&folder, &config.loader.files())?,
+            let raw = match material {
+                Material::Raw(raw) => raw,
+                Material::Simulation(params, tables) => {
+                    simulated_files(config, params, tables.as_ref(), roots)?
+                }
             };
             let dataset = build(config, &raw, identity)?;
             drop(raw); // Writing the cache takes memory of its own.
@@ -161,8 +228,13 @@ fn cache_path(config: &DatasetConfig, roots: &Roots, identity: &Identity) -> Pat
     roots.cache.join(format!("{}-{}.parquet", config.dataset, &identity.fingerprint[..16]))
 }
 
-fn simulated_files(config: &DatasetConfig, params: SimulateConfig, roots: &Roots) -> Result<RawFiles> {
-    let folder = simulate::ensure(config.loader.simulator(), params, &config.dataset, &roots.cache)?;
+fn simulated_files(
+    config: &DatasetConfig,
+    params: SimulateConfig,
+    tables: Option<&RawFiles>,
+    roots: &Roots,
+) -> Result<RawFiles> {
+    let folder = simulate::ensure(config.loader.simulator(), params, tables, &config.dataset, &roots.cache)?;
     RawFiles::read(&folder, &config.loader.files())
 }
 

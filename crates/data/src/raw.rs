@@ -19,6 +19,13 @@ pub struct RawFile {
     pub bytes: Vec<u8>,
 }
 
+impl RawFile {
+    /// How many rows a file has whose first line names its columns.
+    pub(crate) fn rows_below_header(&self) -> usize {
+        memchr::memchr_iter(b'\n', &self.bytes).count().saturating_sub(1)
+    }
+}
+
 /// The raw files of a dataset, in memory.
 pub struct RawFiles {
     files: Vec<RawFile>,
@@ -50,14 +57,29 @@ impl RawFiles {
         Ok(RawFiles { files, click_probability })
     }
 
+    /// Files that were not read but made.
+    pub(crate) fn of(files: Vec<RawFile>) -> RawFiles {
+        RawFiles { files, click_probability: None }
+    }
+
     /// The file called `name`, one of those that were read.
     pub fn file(&self, name: &str) -> &RawFile {
         self.files.iter().find(|f| f.name == name).expect("a file that was read")
     }
 
     /// All files, the click probabilities last.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &RawFile> {
+    fn all(&self) -> impl Iterator<Item = &RawFile> {
         self.files.iter().chain(&self.click_probability)
+    }
+
+    /// BLAKE3 hash of all contents, in hexadecimal.
+    pub(crate) fn hash(&self) -> String {
+        let mut hash = blake3::Hasher::new();
+        for file in self.all() {
+            hash.update(&(file.bytes.len() as u64).to_le_bytes());
+            hash.update_rayon(&file.bytes);
+        }
+        hash.finalize().to_hex().to_string()
     }
 
     /// The click probabilities, one for each of `rows` rows.

@@ -1,5 +1,8 @@
 //! Line-oriented raw files, parsed in parallel, with the place of everything that is wrong.
-use crate::ids::MAX_ID;
+mod fields;
+
+pub(crate) use fields::Fields;
+
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::path::Path;
@@ -17,98 +20,6 @@ impl Bad {
     pub fn at(self, file: &Path, line: usize) -> Error {
         let Bad { column, found, expected } = self;
         Error::Input { file: file.into(), line, column, found, expected }
-    }
-}
-
-/// The fields of one line, from left to right.
-pub(crate) struct Fields<'a> {
-    line: &'a [u8],
-    separator: &'static [u8],
-    /// Where the next field starts; none behind the last field.
-    next: Option<usize>,
-}
-
-impl<'a> Fields<'a> {
-    pub fn new(line: &'a [u8], separator: &'static [u8]) -> Fields<'a> {
-        Fields { line, separator, next: Some(0) }
-    }
-
-    /// The column of the next field.
-    pub fn column(&self) -> usize {
-        self.next.unwrap_or(self.line.len()) + 1
-    }
-
-    /// The next field; `what` describes it.
-    pub fn text(&mut self, what: &str) -> std::result::Result<&'a [u8], Bad> {
-        let Some(start) = self.next.filter(|s| *s < self.line.len() || *s > 0) else {
-            let found = if self.line.is_empty() { "an empty line" } else { "the end of the line" };
-            return Err(Bad { column: self.line.len() + 1, found: found.into(), expected: what.into() });
-        };
-        let rest = &self.line[start..];
-        Ok(match memchr::memmem::find(rest, self.separator) {
-            Some(end) => {
-                self.next = Some(start + end + self.separator.len());
-                &rest[..end]
-            }
-            None => {
-                self.next = None;
-                rest
-            }
-        })
-    }
-
-    /// The next field as a whole number between `min` and `max`.
-    pub fn number(&mut self, what: &str, min: u64, max: u64) -> std::result::Result<u64, Bad> {
-        // The fast path reads digits up to the separator in one go; whatever it does not understand is looked at
-        // again, field by field, for the message.
-        if let Some(start) = self.next {
-            let mut value = 0u64;
-            let mut at = start;
-            while at < self.line.len() && self.line[at].is_ascii_digit() {
-                value = value.wrapping_mul(10).wrapping_add(u64::from(self.line[at] - b'0'));
-                at += 1;
-            }
-            let digits = at - start;
-            let ends = at == self.line.len();
-            if (1..=18).contains(&digits)
-                && (ends || self.line[at..].starts_with(self.separator))
-                && (min..=max).contains(&value)
-            {
-                self.next = (!ends).then_some(at + self.separator.len());
-                return Ok(value);
-            }
-        }
-        let column = self.column();
-        let field = self.text(&format!("{what}, a whole number"))?;
-        let range = format!("{what}, a whole number from {min} to {max}");
-        Err(Bad { column, found: show(field), expected: range })
-    }
-
-    /// The next field as an id.
-    pub fn id(&mut self, what: &str) -> std::result::Result<u32, Bad> {
-        self.number(what, 0, MAX_ID).map(|id| id as u32)
-    }
-
-    /// Whether the next field is `sign`, which stands for a missing value; then it is skipped.
-    pub fn missing(&mut self, sign: &[u8]) -> bool {
-        let mut ahead = Fields { ..*self };
-        let is_missing = ahead.text("").is_ok_and(|field| field == sign);
-        if is_missing {
-            self.next = ahead.next;
-        }
-        is_missing
-    }
-
-    /// Fails where the line goes on.
-    pub fn end(&self, last: &str) -> std::result::Result<(), Bad> {
-        match self.next {
-            None => Ok(()),
-            Some(s) => Err(Bad {
-                column: s + 1,
-                found: format!("an extra field, {}", show(&self.line[s..])),
-                expected: format!("the end of the line after {last}"),
-            }),
-        }
     }
 }
 
@@ -286,12 +197,5 @@ mod tests {
         });
         let message = err.unwrap_err().to_string();
         assert_eq!(message, "f:700001:1: found \"x\", expected N, a whole number from 0 to 9");
-    }
-
-    #[test]
-    fn numbers() {
-        let ok = |s: &str| Fields::new(s.as_bytes(), b"::").number("N", 0, u64::MAX).is_ok();
-        assert!(ok("0") && ok("17") && ok("17::3"));
-        assert!(!ok("") && !ok("-1") && !ok("1.5") && !ok("1:2") && !ok("99999999999999999999") && !ok(" 1"));
     }
 }

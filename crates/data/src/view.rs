@@ -89,6 +89,19 @@ pub(crate) fn gather<T: Copy + Send + Sync>(values: &[T], indices: &[u32]) -> Ve
     indices.par_iter().map(|i| values[*i as usize]).collect()
 }
 
+/// `lists[r]` for every `r` of `rows`.
+pub(crate) fn ragged(rows: &[u32], lists: &[Vec<u32>]) -> Column {
+    let total = rows.iter().map(|r| lists[*r as usize].len()).sum();
+    let mut values = Vec::with_capacity(total);
+    let mut offsets = Vec::with_capacity(rows.len() + 1);
+    offsets.push(0);
+    for r in rows {
+        values.extend_from_slice(&lists[*r as usize]);
+        offsets.push(values.len() as u64);
+    }
+    Column::Ragged { offsets, values, weights: None }
+}
+
 /// Scales to [0, 1]; all zero where all values are equal.
 pub(crate) fn min_max(values: impl Iterator<Item = f64> + Clone) -> Vec<f32> {
     let (lo, hi) = values.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));

@@ -123,7 +123,7 @@ impl Place {
     /// With the fixtures in the raw root.
     pub fn new() -> Place {
         let place = Place::empty();
-        for folder in ["movielens-1m", "movielens-100k", "taobao-ad", "cikm2019-ecomm"] {
+        for folder in ["movielens-1m", "movielens-100k", "taobao-ad", "cikm2019-ecomm", "kuairand-pure"] {
             let to = place.roots.raw.join(folder);
             std::fs::create_dir(&to).unwrap();
             for file in std::fs::read_dir(repository().join("data/fixtures").join(folder)).unwrap() {

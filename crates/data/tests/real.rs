@@ -1,9 +1,11 @@
 //! The real files against their sheets; only where `SCENAREC_RAW` names a raw root that has them.
-use crate::common::shipped;
+use crate::common::{Place, ids, shipped};
 use scenarec_data::movielens::{self, Layout};
 use scenarec_data::{
-    Override, Provenance, RawFiles, Roots, Statistics, prepare, split_statistics, statistics,
+    Dataset, DatasetConfig, Loader, Override, Provenance, RawFiles, Roots, Statistics, prepare,
+    split_statistics, statistics,
 };
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// The raw root, where it has this folder or file; else none and a line that says so.
@@ -167,4 +169,117 @@ fn by_age() {
             ("test", (100_021, 1567, [21_502, 31_308, 47_211])),
         ]
     );
+}
+
+/// KuaiRand-Pure with these tabs and features.
+fn kuairand(tabs: &[u8], features: &[&str]) -> DatasetConfig {
+    let mut config = shipped("kuairand-pure");
+    let Loader::KuaiRand { tabs: all_tabs, features: all, .. } = &mut config.loader else {
+        panic!("another loader")
+    };
+    *all_tabs = tabs.to_vec();
+    *all = features.iter().map(|f| f.to_string()).collect();
+    config
+}
+
+/// How many users or videos, which the field `of` numbers, have number 0 (missing) in `field`.
+fn missing(data: &Dataset, of: &str, field: &str) -> usize {
+    let rows = ids(data, of).iter().zip(ids(data, field));
+    rows.filter(|(_, code)| **code == 0).map(|(id, _)| id).collect::<HashSet<_>>().len()
+}
+
+#[test]
+fn tables_of_kuairand() {
+    let Some(root) = raw("kuairand-pure/user_features_pure.csv") else { return };
+    // The tables alone, with simulated logs in which every user and every video occurs.
+    let place = Place::empty();
+    let folder = place.roots.raw.join("kuairand-pure");
+    std::fs::create_dir(&folder).unwrap();
+    for file in ["user_features_pure.csv", "video_features_basic_pure.csv"] {
+        std::fs::copy(root.join("kuairand-pure").join(file), folder.join(file)).unwrap();
+    }
+    let encrypted: Vec<String> = (0..18).map(|i| format!("onehot_feat{i}")).collect();
+    let mut features =
+        vec!["user_id", "item_id", "user_active_degree", "is_live_streamer", "is_video_author"];
+    let ranges =
+        ["follow_user_num_range", "fans_user_num_range", "friend_user_num_range", "register_days_range"];
+    features.extend(ranges);
+    features.extend(["author_id", "video_type", "upload_type", "music_id", "music_type", "tag", "duration"]);
+    features.extend(encrypted.iter().map(String::as_str));
+    let over = Override { rows: Some(1_000_000), ..Override::default() };
+    let data = prepare(&kuairand(&[0, 1, 4], &features), &place.roots, &over).unwrap().dataset;
+    assert!(
+        data.note.starts_with("simulated: logs over the real user and video tables, 1000000 rows"),
+        "{}",
+        data.note
+    );
+    let sizes: Vec<usize> = data.schema.tables.iter().map(|t| t.rows).collect();
+    assert_eq!(sizes[..2], [27_285, 7_583]);
+    // One more each than there are values: nine degrees of activity.
+    assert_eq!(sizes[2..9], [10, 2, 3, 9, 10, 8, 9]);
+    assert_eq!(sizes[9..14], [6_511, 4, 15, 7_203, 6]);
+    assert_eq!(sizes[16..], [3, 8, 51, 1472, 16, 35, 4, 119, 455, 8, 6, 6, 3, 3, 3, 3, 3, 3]);
+    let of_users = |field| missing(&data, "user_id", field);
+    assert_eq!(["user_active_degree", "is_live_streamer"].map(of_users), [0, 21_127]);
+    assert_eq!(
+        ["onehot_feat3", "onehot_feat4", "onehot_feat12", "onehot_feat17"].map(of_users),
+        [0, 874, 714, 714]
+    );
+    let of_videos = |field| missing(&data, "item_id", field);
+    assert_eq!(
+        ["author_id", "music_id", "music_type", "tag", "duration"].map(of_videos),
+        [0, 0, 203, 96, 239]
+    );
+}
+
+#[test]
+fn some_rows_of_kuairand() {
+    let file = "kuairand-1k-head/log_random_4_22_to_5_08_1k.csv";
+    let Some(root) = raw(file).filter(|r| r.join("kuairand-pure/user_features_pure.csv").exists()) else {
+        return;
+    };
+    // They stand in for Pure's random log: users and videos of the random logs have the same numbers in all versions.
+    let place = Place::new();
+    let folder = place.roots.raw.join("kuairand-pure");
+    std::fs::copy(root.join(file), folder.join("log_random_4_22_to_5_08_pure.csv")).unwrap();
+    for file in ["user_features_pure.csv", "video_features_basic_pure.csv"] {
+        std::fs::remove_file(folder.join(file)).unwrap();
+        std::fs::copy(root.join("kuairand-pure").join(file), folder.join(file)).unwrap();
+    }
+    let all: Vec<u8> = (0..15).collect();
+    let data = place.prepare(&kuairand(&all, &["user_id", "item_id", "is_rand", "hour"])).unwrap().dataset;
+    assert_eq!(data.rows(), 226 + 6);
+    assert_eq!(ids(&data, "is_rand").iter().filter(|r| **r == 1).count(), 226);
+    assert_eq!(data.provenance, Provenance::Approximated);
+    assert!(data.note.contains("has 227 lines, not 1186060"), "{}", data.note);
+}
+
+#[test]
+fn logs_of_kuairand() {
+    let Some(root) = raw("kuairand-pure/log_random_4_22_to_5_08_pure.csv") else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let roots = Roots { raw: root, cache: cache.path().into() };
+    let over = Override::default();
+    let data = prepare(&shipped("kuairand-pure"), &roots, &over).unwrap().dataset;
+    assert_eq!((data.provenance, data.note.as_str()), (Provenance::Real, ""));
+    // Table 1 of M3oE.
+    let s = statistics(&data);
+    let domains =
+        s.scenarios.iter().map(|s| (s.users.unwrap(), s.items.unwrap(), s.rows)).collect::<Vec<_>>();
+    assert_eq!(domains, [(15_398, 6_233, 178_087), (27_049, 7_580, 2_236_414), (11_809, 4_633, 93_165)]);
+
+    let all: Vec<u8> = (0..15).collect();
+    let data = prepare(&kuairand(&all, &["user_id", "item_id", "is_rand"]), &roots, &over).unwrap().dataset;
+    let counts = |is_rand: u32| {
+        let rows: Vec<usize> = (0..data.rows()).filter(|r| ids(&data, "is_rand")[*r] == is_rand).collect();
+        let positive = |task: usize| rows.iter().filter(|r| data.labels[task][**r] == 1).count();
+        let tabs =
+            (0..15).map(|t| rows.iter().filter(|r| data.scenario[**r] == t).count()).collect::<Vec<_>>();
+        (rows.len(), positive(0), positive(1), tabs)
+    };
+    let tabs =
+        [178_087, 1_058_389, 48_364, 4_014, 93_165, 4_169, 42_785, 504, 3_909, 444, 152, 725, 1_472, 399, 31];
+    assert_eq!(counts(0), (1_436_609, 660_342, 476_724, tabs.to_vec()));
+    let tabs = [0, 1_178_025, 764, 0, 0, 0, 0, 0, 0, 0, 0, 6_755, 0, 0, 515];
+    assert_eq!(counts(1), (1_186_059, 208_934, 100_769, tabs.to_vec()));
 }

@@ -18,7 +18,7 @@ csdm-table1-searched  CSDM Table 1 on MovieLens-1M, CSDM with rho and stride sea
 csdm-table2           CSDM Table 2: dropout in the diffusion model, on and off, backbone DeepFM (0 of 60 runs)
 csdm-table3           CSDM Table 3: statistics of the datasets (0 of 3 runs)
 csdm-table4           CSDM Table 4: dropout in the diffusion model, on and off, backbone DCN (0 of 60 runs)
-m3oe-table1           M3oE Table 1: statistics of the domains (0 of 1 runs)
+m3oe-table1           M3oE Table 1: statistics of the domains (0 of 2 runs)
 ";
     assert_eq!(project.ok(&["list"]), expected);
 }
@@ -56,7 +56,16 @@ fn show_prints_every_setting() {
 
 #[test]
 fn a_profile_can_change_the_split() {
-    let shown = |profile| Project::new().ok(&["show", "m3oe-table1", "--profile", profile]);
+    let shown = |profile| {
+        Project::new().ok(&[
+            "show",
+            "m3oe-table1",
+            "--only",
+            "dataset=movielens-1m-age",
+            "--profile",
+            profile,
+        ])
+    };
     assert!(shown("paper").contains("ratio:"), "{}", shown("paper"));
     let released = shown("released");
     assert!(released.contains("by_position:") && released.contains("order: joined"), "{released}");

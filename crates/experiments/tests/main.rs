@@ -9,6 +9,7 @@ mod project;
 mod registry;
 mod reported;
 mod resume;
+mod scatter;
 mod search;
 mod smoke;
 mod warm;

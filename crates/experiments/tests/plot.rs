@@ -48,6 +48,7 @@ fn render(spec: &TableSpec, cells: Vec<Cell>, format: Format) -> Vec<u8> {
         significance: significance(spec, &cells),
         verdict: verdict(spec, &cells),
         totals: Totals::default(),
+        points: vec![],
         searches: vec![],
         notes: BTreeMap::from([("movielens-100k-cold".into(), "simulated data: invented rows".into())]),
         cells,
@@ -216,7 +217,7 @@ fn mistakes_in_a_plot_are_named() {
         "bars",
         "bar",
         "bar,",
-        ".kind: unknown variant `bar`, expected `bars` or `lines`; did you mean `bars`?",
+        ".kind: unknown variant `bar`, expected one of `bars`, `lines`, `scatter`; did you mean `bars`?",
     );
     plot("x: phase", "y_axis: auc", "y_axis", ".y_axis: unknown field `y_axis`");
     plot("x: phase", "x: phases", "phases", ".x: unknown dimension `phases`; did you mean `phase`?");
@@ -230,6 +231,14 @@ fn mistakes_in_a_plot_are_named() {
         "log, k",
         ".scale_x: `cold` of the dimension `phase` has no",
     );
+    plot("x: phase, ", "", "{ kind: bars", ": missing field `x`");
+    plot("bars, x: phase", "scatter, x: phase", "x: phase", ".x: the points tell it themselves");
+    let scatter = |panels: &str, needle: &str, message: &str| {
+        let to = format!("{{ kind: scatter, panels: {panels} }}");
+        plot("{ kind: bars, x: phase, series: method, panels: [dataset] }", &to, needle, message);
+    };
+    scatter("[dataset]", "plot", ": the dimension `method` has several values but is not in panels");
+    scatter("[method, phase, dataset]", "phase, dataset]", ".panels.1: unknown dimension `phase`");
     let cells = |to: &str, needle: &str, message: &str| check("cells: [auc, rela_impr]", to, needle, message);
     cells("cells: [aux]", "aux", "layout.cells.0: unknown metric `aux`; did you mean `auc`?");
     cells("cells: [ratio]", "ratio", "layout.cells.0: ratio is computed from another metric");

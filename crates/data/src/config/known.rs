@@ -21,7 +21,7 @@ pub(super) struct RawKnownFile {
 
 impl RawKnownFile {
     /// The `i`-th known file, where it is one of the loader's `files` and has one criterion.
-    pub fn check(&self, place: &Place, i: usize, files: [&str; 3]) -> Result<KnownFile> {
+    pub fn check(&self, place: &Place, i: usize, files: &[&str]) -> Result<KnownFile> {
         let hex = |key: &str, value: &str, digits: usize| {
             if value.len() == digits
                 && value.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))

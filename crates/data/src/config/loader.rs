@@ -1,8 +1,8 @@
 //! The key `loader` of a dataset file, and the keys that belong to one loader or another.
 use super::place::Place;
 use super::{Raw, exactly};
-use crate::Result;
 use crate::loader::Loader;
+use crate::{Result, kuairand, movielens};
 use serde::Deserialize;
 
 #[derive(Clone, Copy, Deserialize)]
@@ -12,6 +12,23 @@ pub(super) enum LoaderName {
     MovielensAge,
     TaobaoAd,
     CikmEcomm,
+    #[serde(rename = "kuairand")]
+    KuaiRand,
+}
+
+/// The layouts of all loaders that have several.
+#[derive(Clone, Copy, Deserialize)]
+pub(super) enum RawLayout {
+    #[serde(rename = "1m")]
+    MovielensM1,
+    #[serde(rename = "100k")]
+    MovielensK100,
+    #[serde(rename = "pure")]
+    KuaiRandPure,
+    #[serde(rename = "1k")]
+    KuaiRandK1,
+    #[serde(rename = "27k")]
+    KuaiRandK27,
 }
 
 impl Raw {
@@ -21,30 +38,50 @@ impl Raw {
             LoaderName::Movielens => &["layout", "positive_from", "count"],
             LoaderName::MovielensAge => &["order"],
             LoaderName::TaobaoAd | LoaderName::CikmEcomm => &["count"],
+            LoaderName::KuaiRand => &["layout", "tabs", "features"],
         };
         let given = [
             ("layout", self.layout.is_some()),
             ("positive_from", self.positive_from.is_some()),
             ("count", self.count.is_some()),
             ("order", self.order.is_some()),
+            ("tabs", self.tabs.is_some()),
+            ("features", self.features.is_some()),
         ];
         exactly(place, &[], "loader", needed, &given)?;
+        let wrong = |key: &str, message| Err(place.at(&[key], 0, message));
         Ok(match self.loader {
             LoaderName::Movielens => {
                 let positive_from = given_key(self.positive_from);
                 if !(2..=5).contains(&positive_from) {
-                    let message = format!("{positive_from} should be a rating from 2 to 5");
-                    return Err(place.at(&["positive_from"], 0, message));
+                    return wrong("positive_from", format!("{positive_from} should be a rating from 2 to 5"));
                 }
-                Loader::Movielens {
-                    layout: given_key(self.layout),
-                    positive_from,
-                    count: given_key(self.count),
-                }
+                let layout = match given_key(self.layout) {
+                    RawLayout::MovielensM1 => movielens::Layout::M1,
+                    RawLayout::MovielensK100 => movielens::Layout::K100,
+                    _ => return wrong("layout", "this loader's layouts are 1m and 100k".into()),
+                };
+                Loader::Movielens { layout, positive_from, count: given_key(self.count) }
             }
             LoaderName::MovielensAge => Loader::MovielensAge { order: given_key(self.order) },
             LoaderName::TaobaoAd => Loader::TaobaoAd { count: given_key(self.count) },
             LoaderName::CikmEcomm => Loader::CikmEcomm { count: given_key(self.count) },
+            LoaderName::KuaiRand => {
+                let layout = match given_key(self.layout) {
+                    RawLayout::KuaiRandPure => kuairand::Layout::Pure,
+                    RawLayout::KuaiRandK1 => kuairand::Layout::K1,
+                    RawLayout::KuaiRandK27 => kuairand::Layout::K27,
+                    _ => return wrong("layout", "this loader's layouts are pure, 1k and 27k".into()),
+                };
+                let (tabs, features) = (given_key(self.tabs.clone()), given_key(self.features.clone()));
+                if let Err(message) = check_tabs(&tabs) {
+                    return wrong("tabs", message);
+                }
+                if let Err(message) = check_features(&features) {
+                    return wrong("features", message);
+                }
+                Loader::KuaiRand { layout, tabs, features }
+            }
         })
     }
 }
@@ -52,4 +89,37 @@ impl Raw {
 /// The value of a key that [`exactly`] has found.
 fn given_key<T>(value: Option<T>) -> T {
     value.expect("a key that the loader needs is given")
+}
+
+fn check_tabs(tabs: &[u8]) -> std::result::Result<(), String> {
+    if let Some(tab) = tabs.iter().find(|t| usize::from(**t) >= kuairand::TABS) {
+        return Err(format!("{tab} should be a tab, 0 to {}", kuairand::TABS - 1));
+    }
+    match tabs.iter().enumerate().find(|(i, tab)| tabs[..*i].contains(tab)) {
+        Some((_, tab)) => Err(format!("{tab} is there twice")),
+        None if tabs.is_empty() => Err("there should be at least one tab".into()),
+        None => Ok(()),
+    }
+}
+
+fn check_features(features: &[String]) -> std::result::Result<(), String> {
+    for (i, name) in features.iter().enumerate() {
+        let name = name.as_str();
+        if kuairand::OUTCOMES.contains(&name) {
+            return Err(format!(
+                "{name} is an outcome of the row that is to be predicted, so it can never be a feature"
+            ));
+        }
+        if !kuairand::offered().any(|f| f == name) {
+            let offered: Vec<&str> = kuairand::offered().collect();
+            return Err(format!("{name:?} is none of the features {}", offered.join(", ")));
+        }
+        if features[..i].iter().any(|f| f == name) {
+            return Err(format!("{name} is there twice"));
+        }
+    }
+    match ["user_id", "item_id"].iter().find(|id| !features.iter().any(|f| f == *id)) {
+        Some(id) => Err(format!("{id} should be among the features")),
+        None => Ok(()),
+    }
 }

@@ -5,7 +5,7 @@
 //! `time_stamp` and `count` are min-max scaled over all rows.
 use super::{GENRES, OCCUPATIONS, Tables};
 use crate::ids::counts;
-use crate::view::{Builder, View, gather, min_max};
+use crate::view::{Builder, View, gather, min_max, ragged};
 use crate::{Column, Kind, Pooling, Role};
 use std::collections::{BTreeSet, HashMap};
 
@@ -90,18 +90,6 @@ impl<'a> Index<'a> {
     fn len(&self) -> usize {
         self.0.len()
     }
-}
-
-fn ragged(rows: &[u32], lists: &[Vec<u32>]) -> Column {
-    let total = rows.iter().map(|r| lists[*r as usize].len()).sum();
-    let mut values = Vec::with_capacity(total);
-    let mut offsets = Vec::with_capacity(rows.len() + 1);
-    offsets.push(0);
-    for r in rows {
-        values.extend_from_slice(&lists[*r as usize]);
-        offsets.push(values.len() as u64);
-    }
-    Column::Ragged { offsets, values, weights: None }
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ pub(super) fn simulate(config: SimulateConfig) -> Simulated {
         contexts: &OTHERS,
         span: SPAN,
         repeats: REPEATS,
+        draw: 0,
         rate: BUY_RATE,
     };
     let mut rows = world.rows();
@@ -84,7 +85,7 @@ pub(super) fn simulate(config: SimulateConfig) -> Simulated {
             .expect("writing to memory");
     }
     Simulated {
-        files: [behaviours, users, items],
+        files: vec![behaviours, users, items],
         click_probability: rows.iter().map(|row| row.probability).collect(),
         clicks: rows.iter().filter(|row| row.positive).count(),
         items: config.items,

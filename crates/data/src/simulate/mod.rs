@@ -6,6 +6,7 @@
 mod auc;
 mod cikm_ecomm;
 mod csv;
+mod kuairand;
 mod movielens;
 mod random;
 mod shop;
@@ -14,7 +15,7 @@ mod taobao_ad;
 pub use auc::best_auc;
 
 use crate::movielens::Layout;
-use crate::raw::CLICK_PROBABILITY;
+use crate::raw::{CLICK_PROBABILITY, RawFiles};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,12 +52,18 @@ pub enum Simulator {
     TaobaoAd,
     /// CIKM 2019 EComm AI.
     CikmEcomm,
+    /// KuaiRand.
+    #[serde(rename = "kuairand")]
+    KuaiRand {
+        /// The version, which names the files.
+        layout: crate::kuairand::Layout,
+    },
 }
 
 /// A simulated dataset in memory.
 struct Simulated {
     /// The raw files' contents, in the order of the loader's files.
-    files: [Vec<u8>; 3],
+    files: Vec<Vec<u8>>,
     /// One per row, in file order.
     click_probability: Vec<f32>,
     clicks: usize,
@@ -66,11 +73,21 @@ struct Simulated {
 
 impl Simulator {
     /// Names of the files it writes.
-    pub fn files(self) -> [&'static str; 3] {
+    pub fn files(self) -> Vec<&'static str> {
         match self {
-            Simulator::Movielens { layout, .. } => layout.files(),
-            Simulator::TaobaoAd => crate::taobao_ad::FILES,
-            Simulator::CikmEcomm => crate::cikm_ecomm::FILES,
+            Simulator::Movielens { layout, .. } => layout.files().to_vec(),
+            Simulator::TaobaoAd => crate::taobao_ad::FILES.to_vec(),
+            Simulator::CikmEcomm => crate::cikm_ecomm::FILES.to_vec(),
+            Simulator::KuaiRand { layout } => layout.files().to_vec(),
+        }
+    }
+
+    /// Those of the files for which it can make the others: tables of users and items, in this order. Empty where it
+    /// makes all files or none.
+    pub(crate) fn tables(self) -> &'static [&'static str] {
+        match self {
+            Simulator::Movielens { .. } | Simulator::TaobaoAd | Simulator::CikmEcomm => &[],
+            Simulator::KuaiRand { layout } => layout.tables(),
         }
     }
 
@@ -80,6 +97,7 @@ impl Simulator {
             Simulator::Movielens { .. } => movielens::VERSION,
             Simulator::TaobaoAd => taobao_ad::VERSION,
             Simulator::CikmEcomm => cikm_ecomm::VERSION,
+            Simulator::KuaiRand { .. } => kuairand::VERSION,
         }
     }
 
@@ -87,7 +105,7 @@ impl Simulator {
     pub(crate) fn rows_key(self) -> &'static str {
         match self {
             Simulator::Movielens { .. } => "ratings",
-            Simulator::TaobaoAd | Simulator::CikmEcomm => "rows",
+            Simulator::TaobaoAd | Simulator::CikmEcomm | Simulator::KuaiRand { .. } => "rows",
         }
     }
 
@@ -96,6 +114,7 @@ impl Simulator {
         match self {
             Simulator::Movielens { .. } => movielens::check(config),
             Simulator::TaobaoAd | Simulator::CikmEcomm => shop::check(config),
+            Simulator::KuaiRand { .. } => kuairand::check(config),
         }
     }
 
@@ -104,17 +123,20 @@ impl Simulator {
         match self {
             Simulator::Movielens { .. } => movielens::with_rows(config, rows),
             Simulator::TaobaoAd | Simulator::CikmEcomm => shop::with_rows(config, rows),
+            Simulator::KuaiRand { .. } => kuairand::with_rows(config, rows),
         }
     }
 
-    fn simulate(self, config: SimulateConfig) -> Simulated {
-        match self {
+    /// The files; where `tables` are given, these are among them.
+    fn simulate(self, config: SimulateConfig, tables: Option<&RawFiles>) -> Result<Simulated> {
+        Ok(match self {
             Simulator::Movielens { layout, positive_from } => {
                 movielens::simulate(layout, positive_from, config)
             }
             Simulator::TaobaoAd => taobao_ad::simulate(config),
             Simulator::CikmEcomm => cikm_ecomm::simulate(config),
-        }
+            Simulator::KuaiRand { layout } => kuairand::simulate(layout, config, tables)?,
+        })
     }
 }
 
@@ -143,6 +165,16 @@ const REPORT: &str = "simulation.json";
 
 /// Writes a simulated dataset to `folder`, which must not exist yet. The folder appears complete or not at all.
 pub fn simulate(simulator: Simulator, config: SimulateConfig, folder: &Path) -> Result<Simulation> {
+    write(simulator, config, None, folder)
+}
+
+/// [`simulate`], over these tables where they are given.
+fn write(
+    simulator: Simulator,
+    config: SimulateConfig,
+    tables: Option<&RawFiles>,
+    folder: &Path,
+) -> Result<Simulation> {
     if folder.exists() {
         let (found, expected) = ("something that exists", "a folder that does not exist yet");
         return Err(Error::WrongKind { path: folder.into(), found, expected });
@@ -155,7 +187,7 @@ pub fn simulate(simulator: Simulator, config: SimulateConfig, folder: &Path) -> 
         .tempdir_in(parent)
         .map_err(Error::io(parent, "cannot make a temporary folder"))?;
 
-    let Simulated { files, click_probability, clicks, items } = simulator.simulate(config);
+    let Simulated { files, click_probability, clicks, items } = simulator.simulate(config, tables)?;
     let mean = |sum: f64| sum / config.rows as f64;
     let mut report = Simulation {
         version: simulator.version(),
@@ -189,11 +221,16 @@ pub fn simulate(simulator: Simulator, config: SimulateConfig, folder: &Path) -> 
 pub(crate) fn ensure(
     simulator: Simulator,
     config: SimulateConfig,
+    tables: Option<&RawFiles>,
     dataset: &str,
     cache_root: &Path,
 ) -> Result<PathBuf> {
-    let key = serde_json::to_string(&(simulator.version(), simulator, config))
-        .expect("parameters have a JSON form");
+    let parameters = (simulator.version(), simulator, config);
+    let key = match tables {
+        None => serde_json::to_string(&parameters),
+        Some(tables) => serde_json::to_string(&(parameters, tables.hash())),
+    };
+    let key = key.expect("parameters have a JSON form");
     let hash = blake3::hash(key.as_bytes()).to_hex();
     let folder = cache_root.join("simulated").join(format!("{dataset}-{}", &hash[..16]));
     if folder.exists() {
@@ -206,7 +243,7 @@ pub(crate) fn ensure(
             }
         }
     }
-    match simulate(simulator, config, &folder) {
+    match write(simulator, config, tables, &folder) {
         Ok(s) => tracing::info!(
             "{dataset}: simulated {} rows of {} users and {} items, best attainable AUC {:.4}",
             s.config.rows,

@@ -151,6 +151,8 @@ pub(super) struct Shop<'a> {
     pub span: u32,
     /// Share of the rows that repeat user and item of another row, soon after it.
     pub repeats: f64,
+    /// Which of several shops of the same people and things this is; each draws its rows anew.
+    pub draw: u64,
     /// Mean probability of a positive row.
     pub rate: f64,
 }
@@ -171,6 +173,10 @@ pub(super) struct Row {
 }
 
 impl Shop<'_> {
+    fn rng(&self, stream: Stream, index: u64) -> impl Rng + use<> {
+        rng(self.config.seed, stream, index + (self.draw << 48))
+    }
+
     /// The rows, ordered by item.
     pub fn rows(&self) -> Vec<Row> {
         let SimulateConfig { seed, rows, .. } = self.config;
@@ -189,7 +195,7 @@ impl Shop<'_> {
 
     /// Users and items of all rows: every user's rows are dealt out at random among the items' places.
     fn pairs(&self, users: &Population, items: &Population) -> Vec<Row> {
-        let r = &mut rng(self.config.seed, Stream::Rows, 0);
+        let r = &mut self.rng(Stream::Rows, 0);
         let mut user = repeated(&users.rows);
         shuffle(&mut user, r);
         let item = repeated(&items.rows);
@@ -209,10 +215,9 @@ impl Shop<'_> {
 
     /// Times, contexts, and logits without their base in place of probabilities.
     fn fill(&self, rows: &mut [Row], users: &Population, items: &Population) {
-        let seed = self.config.seed;
         rows.par_chunk_by_mut(|a, b| a.item == b.item).for_each(|rows| {
             let number = rows[0].item as usize;
-            let r = &mut rng(seed, Stream::Rows, 1 + number as u64);
+            let r = &mut self.rng(Stream::Rows, 1 + number as u64);
             let (bias, taste) = (items.bias[number], &items.taste[number]);
             let mut before: Option<(u32, u32)> = None;
             for row in rows {
@@ -237,20 +242,26 @@ impl Shop<'_> {
         const PIECE: usize = 1 << 16;
         let step = rows.len().div_ceil(200_000);
         let sample: Vec<f64> = rows.iter().step_by(step).map(|row| f64::from(row.probability)).collect();
-        let mean = |base: f64| sample.iter().map(|l| sigmoid(base + l)).sum::<f64>() / sample.len() as f64;
-        let (mut low, mut high) = (-30.0, 30.0);
-        for _ in 0..50 {
-            let middle = (low + high) / 2.0;
-            if mean(middle) < self.rate { low = middle } else { high = middle }
-        }
+        let base = base(&sample, self.rate);
         rows.par_chunks_mut(PIECE).enumerate().for_each(|(number, rows)| {
-            let r = &mut rng(self.config.seed, Stream::Labels, number as u64);
+            let r = &mut self.rng(Stream::Labels, number as u64);
             for row in rows {
-                row.probability = sigmoid(low + f64::from(row.probability)) as f32;
+                row.probability = sigmoid(base + f64::from(row.probability)) as f32;
                 row.positive = r.random::<f32>() < row.probability;
             }
         });
     }
+}
+
+/// What to add to the logits so that the mean of their probabilities is `rate`.
+pub(super) fn base(logits: &[f64], rate: f64) -> f64 {
+    let mean = |base: f64| logits.iter().map(|l| sigmoid(base + l)).sum::<f64>() / logits.len() as f64;
+    let (mut low, mut high) = (-30.0, 30.0);
+    for _ in 0..50 {
+        let middle = (low + high) / 2.0;
+        if mean(middle) < rate { low = middle } else { high = middle }
+    }
+    low
 }
 
 /// Each number's place as often as it says.

@@ -81,6 +81,7 @@ pub(super) fn simulate(config: SimulateConfig) -> Simulated {
         contexts: &POSITIONS.map(|p| p.1),
         span: SPAN,
         repeats: 0.0,
+        draw: 0,
         rate: CLICK_RATE,
     };
     let rows = shop.rows();
@@ -89,7 +90,7 @@ pub(super) fn simulate(config: SimulateConfig) -> Simulated {
     let mut user_id = sparse_ids(config.users, r);
     shuffle(&mut user_id, r);
     Simulated {
-        files: [
+        files: vec![
             sample_file(&rows, &user_id, &ad_id),
             ad_file(&ads, &ad_id, config),
             user_file(&users, &user_id, config),

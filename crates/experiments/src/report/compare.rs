@@ -29,14 +29,14 @@ impl Significance {
         let several = |d: &&String| spec.values(d).len() > 1;
         let group: Vec<&str> =
             self.coordinates.iter().filter(|(d, _)| several(d)).map(|(d, v)| spec.label(d, v)).collect();
+        let group = if group.is_empty() { String::new() } else { format!(": {}", group.join(" ")) };
         let p = match self.p {
             Some(p) if p < 1e-4 => "p < 0.0001".into(),
             Some(p) => format!("p = {p:.4}"),
             None => "p —".into(),
         };
         format!(
-            "best: {}{}: {} before {}, {p} (paired t-test, n = {})",
-            group.join(" "),
+            "best{group}{}: {} before {}, {p} (paired t-test, n = {})",
             if self.p.is_some_and(|p| p < 0.05) { " *" } else { "" },
             spec.label(&self.dimension, &self.best),
             spec.label(&self.dimension, &self.second),
@@ -234,5 +234,15 @@ mod tests {
         };
         assert_eq!(best("logloss"), ("csdm".into(), "none".into()));
         assert_eq!(best("auc"), ("cvar".into(), "none".into()));
+    }
+
+    #[test]
+    fn a_group_without_a_name_of_its_own_has_none_in_its_line() {
+        let (spec, cells) = table(&["auc"], NUMBERS);
+        let [s] = &significance(&spec, &cells)[..] else { panic!("one group") };
+        assert!(s.line(&spec).starts_with("best: CVAR before Base, p = "), "{}", s.line(&spec));
+        let coordinates = BTreeMap::from([("phase".to_string(), "cold".to_string())]);
+        let s = Significance { coordinates, ..s.clone() };
+        assert!(s.line(&spec).starts_with("best: Cold: CVAR before Base"), "{}", s.line(&spec));
     }
 }

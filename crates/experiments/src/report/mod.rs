@@ -5,12 +5,14 @@ mod computed;
 mod csv;
 mod markdown;
 mod plot;
+mod points;
 mod searches;
 mod text;
 mod view;
 
 pub use cells::{Cell, Status, Value, collect};
 pub use compare::{Significance, Verdict, significance, verdict};
+pub use points::Points;
 
 use crate::{
     plan::Plan,
@@ -28,6 +30,8 @@ pub struct Report<'a> {
     pub selection: &'a Selection,
     /// Its cells, in the order of the grid and of the recorded dimensions.
     pub cells: Vec<Cell>,
+    /// Points for a scatter plot, where it has one.
+    pub points: Vec<Points>,
     /// The best method against the second best, group by group.
     pub significance: Vec<Significance>,
     /// How near it is to the paper.
@@ -91,10 +95,11 @@ impl<'a> Report<'a> {
     ) -> Result<Self> {
         let older = if stale { cells::older_runs(plan, store)? } else { BTreeMap::new() };
         let cells = collect(spec, plan, store, &older)?;
+        let points = points::collect(spec, plan, store, &older)?;
         let significance = significance(spec, &cells);
         let verdict = verdict(spec, &cells);
         let (totals, searches) = (Totals::new(plan, store, &older)?, searches::lines(spec, plan));
-        Ok(Self { spec, selection, significance, verdict, totals, searches, cells, notes })
+        Ok(Self { spec, selection, significance, verdict, totals, searches, cells, points, notes })
     }
 
     /// The report in a format. Markdown that is to be the file `at` shows the SVG of the same name beside it, where

@@ -137,7 +137,7 @@ impl RawLayout {
         let without = Without::check(self.without, source, &dimensions)?;
         let plot = match self.plot {
             None => None,
-            Some(p) => Some(p.check(source, &dimensions, &self.cells)?),
+            Some(p) => Some(p.check(source, grid, &dimensions, &self.cells)?),
         };
         Ok(Layout {
             rows: self.rows,

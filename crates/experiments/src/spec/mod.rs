@@ -24,7 +24,7 @@ pub use entry::Entry;
 pub use layered::Layered;
 pub use layout::{Baseline, Layout, RECORDED, recorded_value};
 pub use names::unknown_name;
-pub use plot::{Plot, PlotKind, Scale, YFrom};
+pub use plot::{MOST_SERIES, Plot, PlotKind, Scale, ValuePlot, YFrom};
 pub use reported::{Reported, ReportedRow};
 pub use resolve::{Combination, Coordinates, ResolvedCell, Selection, resolve};
 pub use score::{Best, Mode};

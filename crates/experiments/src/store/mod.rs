@@ -2,12 +2,15 @@
 //! renamed.
 //!
 //! ```text
-//! runs/<id>/           job.json  environment.json  log.txt  measures.jsonl
+//! runs/<id>/           job.json  environment.json  log.txt  measures.jsonl, and points.csv of a run that makes points
 //! runs/stages/<id>/    the same, and the stage's own files
 //! runs/.tmp-<id>-xxxx  being written; removed at the next start where its process is dead
 //! runs/.locks/<id>.lock, runs/.logs/<id>.log, runs/.failed/<id>.json
 //! ```
+mod points;
 mod published;
+
+pub use points::Cloud;
 
 use crate::{id, job::Job, spec::Best};
 use anyhow::{Context, Result};
@@ -144,6 +147,15 @@ impl Store {
         }
         let published = self.published.get(id).filter(|_| !is_stage);
         published.map(PublishedRun::measures).transpose()
+    }
+
+    /// The points that a run made for a scatter plot, once it is finished; none where it makes none.
+    pub fn points(&self, id: &str) -> Result<Option<Vec<Cloud>>> {
+        let own = self.folder(id, false);
+        if own.join("job.json").is_file() {
+            return points::read(&own);
+        }
+        Ok(self.published.get(id).map(PublishedRun::points).transpose()?.flatten())
     }
 
     /// What a search's trial is worth, once all its runs are finished.

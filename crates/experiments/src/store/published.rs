@@ -1,4 +1,5 @@
 //! Finished runs that are part of the repository: `docs/results/<table>.jsonl`, a line per run.
+use super::points::{self, Cloud};
 use crate::{atomic::AtomicFile, id, job::Job};
 use anyhow::{Context, Result};
 use scenarec_train::Measure;
@@ -18,6 +19,8 @@ pub(super) struct PublishedRun {
     job: Box<RawValue>,
     environment: Box<RawValue>,
     measures: Box<RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    points: Option<Box<RawValue>>,
 }
 
 impl PublishedRun {
@@ -31,12 +34,20 @@ impl PublishedRun {
         };
         let (job, environment) = (json("job.json")?, json("environment.json")?);
         let measures = serde_json::value::to_raw_value(&super::read_measures(folder)?)?;
-        Ok(Self { id: id.into(), job, environment, measures })
+        let points = points::read(folder)?.map(points::rounded);
+        let points = points.map(|p| serde_json::value::to_raw_value(&p)).transpose()?;
+        Ok(Self { id: id.into(), job, environment, measures, points })
     }
 
     /// Its settings; none where an older program wrote them and this one cannot read them.
     pub fn job(&self) -> Option<Job> {
         serde_json::from_str(self.job.get()).ok()
+    }
+
+    /// The points that it made, where it makes some.
+    pub fn points(&self) -> Result<Option<Vec<Cloud>>> {
+        let points = self.points.as_ref().map(|p| serde_json::from_str(p.get()));
+        points.transpose().with_context(|| format!("the published run {} has broken points", self.id))
     }
 
     /// Its numbers.

@@ -51,7 +51,11 @@ pub(super) fn simulate(layout: Layout, positive_from: u8, config: SimulateConfig
     let mut rated = vec![false; config.items];
     rows.iter().for_each(|r| rated[r.item as usize] = true);
     Simulated {
-        files: [files::ratings(layout, &rows), files::users(layout, &world), files::movies(layout, &world)],
+        files: vec![
+            files::ratings(layout, &rows),
+            files::users(layout, &world),
+            files::movies(layout, &world),
+        ],
         click_probability: rows.iter().map(|r| r.click_probability).collect(),
         clicks: rows.iter().filter(|r| r.rating >= positive_from).count(),
         items: rated.iter().filter(|r| **r).count(),

@@ -85,8 +85,13 @@ impl Canvas<'_> {
         edge: RGBColor,
         width: f64,
     ) -> Result<()> {
-        self.area.draw(&Circle::new(at(centre), whole(radius), fill.filled()))?;
+        self.dot(centre, radius, fill)?;
         Ok(self.area.draw(&Circle::new(at(centre), whole(radius), stroke(edge, width)))?)
+    }
+
+    /// A filled circle.
+    pub fn dot(&self, centre: Point, radius: f64, fill: RGBColor) -> Result<()> {
+        Ok(self.area.draw(&Circle::new(at(centre), whole(radius), fill.filled()))?)
     }
 
     /// A line of text.

@@ -1,8 +1,9 @@
 //! What a plot shows: the report's cells by panel, series and place on the x axis.
+use super::axis::Axis;
 use crate::{
     metric::{self, Metric},
     report::{Report, cells, cells::Cell, view},
-    spec::{Plot, PlotKind, Scale, YFrom},
+    spec::{PlotKind, Scale, ValuePlot, YFrom},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,14 +17,20 @@ pub(super) struct Figure<'a> {
     pub kind: PlotKind,
     /// The metric.
     pub metric: &'static Metric,
-    /// Where the y axes begin.
-    pub y_from: YFrom,
     /// Name of the x axis.
     pub x_name: String,
     /// Names of the series; a single one may have none.
     pub series: Vec<String>,
     /// One drawing each.
     pub panels: Vec<Panel>,
+}
+
+/// Text above a drawing.
+pub(super) struct Heading {
+    /// What it is about.
+    pub title: String,
+    /// What the data is, and what is missing.
+    pub notes: Vec<String>,
 }
 
 /// A place on the x axis.
@@ -37,9 +44,9 @@ pub(super) struct Place {
 /// One drawing.
 pub(super) struct Panel {
     /// What it is about.
-    pub title: String,
-    /// What the data is, and what is missing.
-    pub notes: Vec<String>,
+    pub heading: Heading,
+    /// Its vertical axis; none where it has no value.
+    pub axis: Option<Axis>,
     /// Places on the x axis, in the spec's order.
     pub xs: Vec<Place>,
     /// Its values.
@@ -63,7 +70,7 @@ pub(super) struct Mark {
 
 impl<'a> Figure<'a> {
     /// The cells of the report as `plot` says.
-    pub fn new(report: &'a Report, plot: &Plot) -> Self {
+    pub fn new(report: &'a Report, plot: &ValuePlot) -> Self {
         let spec = report.spec;
         let cells: Vec<&Cell> = report.cells.iter().collect();
         let series: Vec<String> = plot.series.iter().flat_map(|s| present(report, &cells, s)).collect();
@@ -80,14 +87,6 @@ impl<'a> Figure<'a> {
             Some(s) => series.iter().map(|v| spec.label(s, v).into()).collect(),
             None => vec![String::new()],
         };
-        let mut groups: Vec<(Vec<&String>, Vec<&Cell>)> = Vec::new();
-        for cell in cells {
-            let key: Vec<&String> = plot.panels.iter().map(|p| &cell.coordinates[p]).collect();
-            match groups.iter_mut().find(|(k, _)| *k == key) {
-                Some((_, g)) => g.push(cell),
-                None => groups.push((key, vec![cell])),
-            }
-        }
         let index = |values: &[String], cell: &Cell, dimension: &String| {
             let value = &cell.coordinates[dimension];
             values.iter().position(|v| v == value).expect("values are those of the cells")
@@ -102,20 +101,20 @@ impl<'a> Figure<'a> {
                 paper: value.and_then(|v| v.paper),
             }
         };
-        let panel = |(key, cells): (Vec<&String>, Vec<&Cell>)| {
-            let title: Vec<&str> = plot.panels.iter().zip(key).map(|(d, v)| spec.label(d, v)).collect();
+        let panel = |(title, cells): (String, Vec<&Cell>)| {
             let xs = present(report, &cells, &plot.x);
+            let marks: Vec<Mark> = cells.iter().map(|c| mark(&xs, c)).collect();
             Panel {
-                title: title.join(", "),
-                notes: notes(report, &cells),
-                marks: cells.iter().map(|c| mark(&xs, c)).collect(),
+                heading: Heading { title, notes: notes(report, &cells) },
+                axis: axis(&marks, plot.y_from),
                 xs: xs.iter().enumerate().map(place).collect(),
+                marks,
             }
         };
-        let mut panels: Vec<Panel> = groups.into_iter().map(panel).collect();
+        let mut panels: Vec<Panel> = groups(report, &plot.panels).into_iter().map(panel).collect();
         if plot.kind == PlotKind::Lines {
             for p in &mut panels {
-                p.notes.extend(interruptions(&p.marks, &p.xs, &names));
+                p.heading.notes.extend(interruptions(&p.marks, &p.xs, &names));
             }
         }
         Self {
@@ -123,7 +122,6 @@ impl<'a> Figure<'a> {
             about: report.about(),
             kind: plot.kind,
             metric: metric::of(&plot.y),
-            y_from: plot.y_from,
             x_name: plot.x.replace('_', " "),
             series: names,
             panels,
@@ -136,14 +134,40 @@ impl<'a> Figure<'a> {
     }
 }
 
+/// Cells with the same values of the dimensions, headed by the names of these.
+pub(super) fn groups<'a>(report: &'a Report, dimensions: &[String]) -> Vec<(String, Vec<&'a Cell>)> {
+    let mut groups: Vec<(String, Vec<&Cell>)> = Vec::new();
+    for cell in &report.cells {
+        let same = |other: &Cell| dimensions.iter().all(|d| cell.coordinates[d] == other.coordinates[d]);
+        match groups.iter_mut().find(|(_, g)| same(g[0])) {
+            Some((_, g)) => g.push(cell),
+            None => {
+                let labels = dimensions.iter().map(|d| report.spec.label(d, &cell.coordinates[d]));
+                groups.push((labels.collect::<Vec<_>>().join(", "), vec![cell]));
+            }
+        }
+    }
+    groups
+}
+
 /// A dimension's values, in the spec's order, that are among the cells'.
 fn present(report: &Report, cells: &[&Cell], dimension: &str) -> Vec<String> {
     let is_there = |v: &String| cells.iter().any(|c| &c.coordinates[dimension] == v);
     report.spec.values(dimension).into_iter().filter(is_there).collect()
 }
 
+/// A vertical axis around all that is drawn.
+fn axis(marks: &[Mark], from: YFrom) -> Option<Axis> {
+    let values = marks.iter().flat_map(|m| {
+        let d = m.deviation.unwrap_or_default();
+        let ours = m.mean.ok().into_iter().flat_map(move |v| [v - d, v + d]);
+        ours.chain(m.paper)
+    });
+    Axis::around(values, from == YFrom::Zero)
+}
+
 /// What the data of these cells is, and why some have no number or fewer seeds.
-fn notes(report: &Report, cells: &[&Cell]) -> Vec<String> {
+pub(super) fn notes(report: &Report, cells: &[&Cell]) -> Vec<String> {
     let mut made_on: BTreeMap<&String, BTreeSet<&str>> = BTreeMap::new();
     for cell in cells.iter().filter(|c| !c.provenance.is_empty()) {
         made_on.entry(&cell.coordinates["dataset"]).or_default().insert(&cell.provenance);

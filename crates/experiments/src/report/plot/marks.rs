@@ -47,17 +47,6 @@ pub(super) fn span(figure: &Figure, panel: &Panel) -> (f64, f64) {
     (low - room, high + room)
 }
 
-/// A series' symbol in the legend.
-pub(super) fn symbol(canvas: &Canvas, kind: PlotKind, series: usize, (x, y): Point) -> Result<()> {
-    match kind {
-        PlotKind::Bars => bar(canvas, series, (x - 6.0, y - 4.5), (x + 6.0, y + 4.5)),
-        PlotKind::Lines => {
-            canvas.line(&[(x - 8.0, y), (x + 8.0, y)], colour(series), 1.6)?;
-            point(canvas, series, (x, y))
-        }
-    }
-}
-
 /// Draws a panel's values.
 pub(super) fn draw(canvas: &Canvas, figure: &Figure, panel: &Panel, scales: &Scales) -> Result<()> {
     match figure.kind {
@@ -66,13 +55,14 @@ pub(super) fn draw(canvas: &Canvas, figure: &Figure, panel: &Panel, scales: &Sca
     }
 }
 
-fn bar(canvas: &Canvas, series: usize, a: Point, b: Point) -> Result<()> {
+/// A bar between two corners.
+pub(super) fn bar(canvas: &Canvas, series: usize, a: Point, b: Point) -> Result<()> {
     canvas.rect(a, b, colour(series))?;
     canvas.frame(a, b, INK, 0.5)
 }
 
 fn bars(canvas: &Canvas, figure: &Figure, panel: &Panel, scales: &Scales) -> Result<()> {
-    canvas.line(&[(scales.left(), scales.base()), (scales.right(), scales.base())], INK, 0.8)?;
+    canvas.line(&scales.across(scales.base()), INK, 0.8)?;
     let width = FILLED / figure.series.len() as f64;
     let left = |m: &Mark| panel.xs[m.x].position - FILLED / 2.0 + m.series as f64 * width;
     for m in &panel.marks {

@@ -6,12 +6,16 @@ mod font;
 mod marks;
 mod page;
 mod panel;
+mod scatter;
 mod style;
+mod symbol;
 
 use super::Report;
+use crate::spec::Plot;
 use anyhow::{Result, anyhow};
 use figure::Figure;
 use font::Font;
+use scatter::Scatter;
 
 /// The plot as SVG.
 pub(super) fn svg(report: &Report) -> Result<String> {
@@ -19,7 +23,11 @@ pub(super) fn svg(report: &Report) -> Result<String> {
     let plot = spec.layout.plot.as_ref().ok_or_else(|| {
         anyhow!("{} says nothing about a plot: describe one under layout.plot", spec.source.file())
     })?;
-    page::draw(&Figure::new(report, plot), &Font::load()?)
+    let font = Font::load()?;
+    match plot {
+        Plot::Values(plot) => page::draw(&Figure::new(report, plot), &font),
+        Plot::Scatter { panels } => page::draw(&Scatter::new(report, panels)?, &font),
+    }
 }
 
 /// The plot as PNG.

@@ -1,0 +1,90 @@
+//! KuaiRand as M3oE sees it (section 4.1): a domain per tab, the tasks click and long_view.
+//!
+//! M3oE does not list its features and released no program for this dataset, so the dataset file lists them. Users,
+//! videos and every category are numbered by first appearance among the rows' users and videos; number 0 of a category
+//! stands for a missing value.
+use super::features::{Source, find};
+use super::{DURATIONS, Tables, duration_bucket};
+use crate::ids::Dense;
+use crate::view::{Builder, Chosen, View, gather, ragged};
+use crate::{Column, Kind, Pooling};
+
+/// Builds schema, columns and labels of the rows of these tabs, which are the scenarios.
+pub(crate) fn view(raw: Tables, tabs: &[u8], features: &[String]) -> View {
+    let Tables { log, users, videos } = raw;
+    let (user, video) = (Dense::new(&log.user), Dense::new(&log.video));
+    drop((log.user, log.video));
+    // Per user and per video once, in order of first appearance; per row only look-ups.
+    let row = |row: Option<usize>| row.expect("checked by the parser");
+    let user_row: Vec<usize> = user.raw.iter().map(|id| row(users.row(*id))).collect();
+    let video_row: Vec<usize> = video.raw.iter().map(|id| row(videos.row(*id))).collect();
+    let of_video = |column: &[u32]| -> Vec<u32> { video_row.iter().map(|row| column[*row]).collect() };
+    let place = |tab: &u8| tabs.iter().position(|t| t == tab).expect("only rows of these tabs are kept");
+    let scenario: Vec<u16> = log.tab.iter().map(|tab| place(tab) as u16).collect();
+
+    let mut out = Builder::default();
+    for name in features {
+        let (role, source) = find(name);
+        let mut ids = |size, ids| out.ids(name, role, Kind::Id, size, Column::Id(ids));
+        let small = |values: &[u8]| values.iter().map(|v| u32::from(*v)).collect();
+        match source {
+            Source::UserId => ids(user.len(), user.ids.clone()),
+            Source::VideoId => ids(video.len(), video.ids.clone()),
+            Source::Tab => ids(tabs.len(), scenario.iter().map(|s| u32::from(*s)).collect()),
+            Source::Hour => ids(24, small(&log.hour)),
+            Source::IsRand => ids(2, small(&log.is_rand)),
+            Source::User(column) => {
+                let codes: Vec<u32> = user_row.iter().map(|row| users.codes[column].codes[*row]).collect();
+                let (codes, size) = renumber(&codes);
+                ids(size, gather(&codes, &user.ids));
+            }
+            Source::Video(column) => {
+                let (codes, size) = renumber(&of_video(&videos.codes[column].codes));
+                ids(size, gather(&codes, &video.ids));
+            }
+            Source::Duration => {
+                let classes: Vec<u32> =
+                    video_row.iter().map(|row| duration_bucket(videos.duration[*row])).collect();
+                ids(DURATIONS.len() + 1, gather(&classes, &video.ids));
+            }
+            Source::FirstTag => {
+                let (codes, size) = renumber(&of_video(&videos.first_tag()));
+                ids(size, gather(&codes, &video.ids));
+            }
+            Source::Tags => {
+                let (lists, size) = tags(&videos, &video_row);
+                out.ids(name, role, Kind::Bag(Pooling::Mean), size, ragged(&video.ids, &lists));
+            }
+        }
+    }
+    let names = (1..=tabs.len()).map(|n| n.to_string()).collect();
+    let chosen = Some(Chosen { of: log.of, rows: log.rows });
+    let view = out.view([("click", log.click), ("long_view", log.long_view)]);
+    View { chosen, ..view.with_scenarios(names, scenario).with_time(log.time) }
+}
+
+/// Codes numbered anew from 1 by first appearance, and how many numbers there are; 0, for a missing value, stays 0 and
+/// always counts.
+fn renumber(codes: &[u32]) -> (Vec<u32>, usize) {
+    let dense = Dense::new(&[&[super::codes::MISSING], codes].concat());
+    (dense.ids[1..].to_vec(), dense.len())
+}
+
+/// The tags of the videos in these rows, and how many numbers they have.
+fn tags(videos: &super::Videos, rows: &[usize]) -> (Vec<Vec<u32>>, usize) {
+    let mut start = vec![0];
+    start.extend(videos.tags_of.iter().scan(0, |sum, n| {
+        *sum += usize::from(*n);
+        Some(*sum)
+    }));
+    let all: Vec<u32> =
+        rows.iter().flat_map(|row| &videos.tags.codes[start[*row]..start[row + 1]]).copied().collect();
+    let (all, size) = renumber(&all);
+    let mut rest = &all[..];
+    let lists = rows.iter().map(|row| {
+        let (own, others) = rest.split_at(usize::from(videos.tags_of[*row]));
+        rest = others;
+        own.to_vec()
+    });
+    (lists.collect(), size)
+}
