@@ -1,11 +1,12 @@
 //! KuaiRand: simulated logs over given tables, and simulated as a whole.
-use crate::common::{Place, check_ids, shipped};
+use crate::common::{Place, check_ids, ids, shipped};
 use crate::kuairand::{LOGS, USERS, VIDEOS, config};
 use scenarec_data::simulate::SimulateConfig;
 use scenarec_data::{
     DatasetConfig, Error, Override, Provenance, SplitPlan, best_auc, identify, prepare, split_statistics,
     statistics,
 };
+use std::collections::HashMap;
 
 fn remove(place: &Place, files: &[&str]) {
     files.iter().for_each(|f| std::fs::remove_file(place.roots.raw.join("kuairand-pure").join(f)).unwrap());
@@ -169,6 +170,18 @@ fn simulated_logs_resemble_the_official_ones() {
         let variance: f64 = tenth.iter().map(|r| p(r) * (1.0 - p(r))).sum();
         let clicks: f64 = tenth.iter().map(|r| f64::from(data.labels[0][*r])).sum();
         assert!((clicks - expected).abs() < 4.5 * variance.sqrt(), "{clicks} clicks, {expected} expected");
+    }
+    // What is in the tables tells something: values that are frequent differ in their mean probability.
+    for field in ["tag", "duration", "author_id", "upload_type", "user_active_degree", "onehot_feat1"] {
+        let mut of: HashMap<u32, (f64, f64)> = HashMap::new();
+        for (value, p) in ids(&data, field).iter().zip(probability) {
+            let (sum, n) = of.entry(*value).or_default();
+            (*sum, *n) = (*sum + f64::from(*p), *n + 1.0);
+        }
+        let means: Vec<f64> = of.values().filter(|(_, n)| *n >= 500.0).map(|(sum, n)| sum / n).collect();
+        let (low, high) = means.iter().fold((1.0, 0.0), |(l, h): (f64, f64), m| (l.min(*m), h.max(*m)));
+        println!("{field}: {low:.3} to {high:.3} over {} values", means.len());
+        assert!(high - low > 0.03, "{field}");
     }
     let auc = best_auc(probability);
     assert!((0.7..0.88).contains(&auc), "{auc}");
