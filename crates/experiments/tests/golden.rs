@@ -54,7 +54,7 @@ fn parity_agrees_with_pytorch() {
             cases += 1;
         }
     }
-    assert!(cases >= 21, "only {cases} golden cases were found");
+    assert!(cases >= 33, "only {cases} golden cases were found");
 }
 
 #[test]
@@ -87,6 +87,15 @@ fn a_wrong_batch_is_refused_with_its_name() {
     };
     let error = refused("batch.safetensors", ids);
     assert!(error.contains("ids.user_id has id 999, but its table has 11 rows"), "{error}");
+}
+
+#[test]
+fn a_scenario_that_the_schema_lacks_is_refused() {
+    let error = refused("batch.safetensors", |state| {
+        let beyond = &state["scenario"] + 1;
+        state.insert("scenario".into(), beyond);
+    });
+    assert!(error.contains("scenario has 1, but the schema has 1 scenarios"), "{error}");
 }
 
 #[test]

@@ -29,8 +29,12 @@ fn integers(t: &Tensor, name: &str, columns: Option<usize>) -> Result<(Vec<i64>,
 pub(super) fn read_batch(schema: &Schema, inputs: &State, prefix: &str) -> Result<Batch> {
     let scenario = format!("{prefix}scenario");
     let rows = named(inputs, &scenario)?.size()[0] as usize;
-    let mut batch =
-        Batch { rows, scenario: integers(named(inputs, &scenario)?, &scenario, None)?.0, ..Batch::default() };
+    let (scenarios, known) =
+        (integers(named(inputs, &scenario)?, &scenario, None)?.0, schema.scenarios.len());
+    if let Some(bad) = scenarios.iter().find(|s| !(0..known as i64).contains(s)) {
+        bail!("{scenario} has {bad}, but the schema has {known} scenarios");
+    }
+    let mut batch = Batch { rows, scenario: scenarios, ..Batch::default() };
     let mut reals: Vec<Vec<f32>> = Vec::new();
     for field in &schema.fields {
         let table = field.table.as_deref().and_then(|t| schema.table(t)).map_or(0, |(_, t)| t.rows);

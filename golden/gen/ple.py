@@ -1,0 +1,44 @@
+"""PLE: golden cases ple (one level, CGC) and ple-two-levels.
+
+Head k: q_k^l = sum over its own experts on q_k^{l-1} and the shared ones on q_s^{l-1}, weights softmax(W_k^l q_k^{l-1});
+the shared unit: the sum over all experts, weights softmax(W_s^l q_s^{l-1}). All heads of all domains are computed, in
+every level.
+"""
+from common import apply, generator, linear
+from domains import (D, EXPERT, HEADS, TASKS, TOWER, WIDTH, World, affine, gated, layer, row_by_row, run_stacked,
+                     stacked, tower, towers)
+
+WORLD, OWN, SHARED = World(), 2, 2
+
+
+def row(p, z, d):
+    q, q_shared, level = [z] * HEADS, z, "levels.0"
+    while f"{level}.gates.weight" in p:
+        own = [[run_stacked(p, f"{level}.specific", k * OWN + j, q[k]) for j in range(OWN)] for k in range(HEADS)]
+        shared = [run_stacked(p, f"{level}.shared", j, q_shared) for j in range(SHARED)]
+        q = [gated(affine(p, f"{level}.gates", k, q[k]), own[k] + shared) for k in range(HEADS)]
+        if f"{level}.shared_gate.weight" in p:
+            q_shared = gated(apply(p, f"{level}.shared_gate", q_shared), sum(own, []) + shared)
+        level = f"levels.{int(level[-1]) + 1}"
+    return [tower(p, k, q[k]) for k in range(d * TASKS, (d + 1) * TASKS)]
+
+
+def write(case, levels):
+    g = generator(1)
+    weights, width = WORLD.weights(g) | towers(g), WORLD.width
+    for level in range(levels):
+        name = f"levels.{level}"
+        weights |= stacked(g, f"{name}.specific", HEADS * OWN, (width, *EXPERT))
+        weights |= stacked(g, f"{name}.shared", SHARED, (width, *EXPERT))
+        weights |= layer(g, f"{name}.gates", HEADS, width, OWN + SHARED)
+        if level + 1 < levels:
+            weights |= linear(g, f"{name}.shared_gate", width, HEADS * OWN + SHARED)
+        width = WIDTH
+    model = ["name: ple", f"dim: {D}", f"levels: {levels}", f"specific_experts: {OWN}", f"shared_experts: {SHARED}",
+             f"expert: {list(EXPERT)}", f"tower: [{TOWER}]", "norm: layer", "dropout: 0.2", "init: torch"]
+    WORLD.write(case, model, weights, row_by_row(WORLD, row))
+
+
+if __name__ == "__main__":
+    write("ple", 1)
+    write("ple-two-levels", 2)
