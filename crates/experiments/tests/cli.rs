@@ -18,7 +18,17 @@ csdm-table1-searched  CSDM Table 1 on MovieLens-1M, CSDM with rho and stride sea
 csdm-table2           CSDM Table 2: dropout in the diffusion model, on and off, backbone DeepFM (0 of 60 runs)
 csdm-table3           CSDM Table 3: statistics of the datasets (0 of 3 runs)
 csdm-table4           CSDM Table 4: dropout in the diffusion model, on and off, backbone DCN (0 of 60 runs)
+m3oe-figure1          M3oE Figure 1: AUC relative to the MLP's, MovieLens-1M (0 of 20 runs)
+m3oe-figure3          M3oE Figure 3: how far experts and modules lie from what they are fused into, over its mean length (0 of 2 runs)
+m3oe-figure4a         M3oE Figure 4 (a): mean AUC of the six pairs by the learning rate (0 of 30 runs)
+m3oe-figure4b         M3oE Figure 4 (b): mean AUC of the six pairs by the number of shared experts (0 of 36 runs)
+m3oe-fusion           M3oE, ways to set the fusion weights: mean AUC of the six pairs (0 of 80 runs)
+m3oe-fusion-weights   M3oE, the fusion weights after training (0 of 80 runs)
 m3oe-table1           M3oE Table 1: statistics of the domains (0 of 2 runs)
+m3oe-table2           M3oE Table 2: AUC of every domain and task, their mean, and log loss (0 of 150 runs)
+m3oe-table2-joined    M3oE Table 2 on the released split (test users unseen): AUC of every domain and task, their mean, and log loss (0 of 75 runs)
+m3oe-table3           M3oE Table 3: ablations, mean AUC of the six pairs of a domain and a task (0 of 70 runs)
+m3oe-table3-joined    M3oE Table 3 on the released split (test users unseen): ablations, mean AUC of the six pairs of a domain and a task (0 of 35 runs)
 ";
     assert_eq!(project.ok(&["list"]), expected);
 }

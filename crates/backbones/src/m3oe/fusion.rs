@@ -130,7 +130,7 @@ pub(super) fn gated(
     let n = shared.size()[1];
     let mut fused = gates.narrow(2, 0, n).bmm(shared);
     for (i, module) in [domain, task].into_iter().flatten().enumerate() {
-        fused = fused + gates.narrow(2, n + i as i64, 1) * module;
+        fused += gates.narrow(2, n + i as i64, 1) * module;
     }
     fused
 }
