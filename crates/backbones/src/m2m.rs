@@ -76,7 +76,7 @@ pub(crate) const ENTRY: ModelEntry = ModelEntry {
 /// logit_t = w_tᵀ L_t + b_t. Domains enter by S̃ only, so there is a head per task; lrelu is the leaky ReLU.
 ///
 /// Parameters `bottom.*`, `knowledge.*`, `domain` where the data have no domain indicator, `experts.*` (M copies),
-/// `tasks` [T, d], `task.*`, `attention.*` and `tower.<j>.*` ([`MetaUnit`]), `score` `[W]`, `out.weight` [T, W],
+/// `tasks` [T, d], `task.*`, `attention.*` and `tower.<j>.*` (meta units), `score` `[W]`, `out.weight` [T, W],
 /// `out.bias` `[T]`.
 #[derive(Debug)]
 pub struct M2m {

@@ -73,7 +73,7 @@ pub const METRICS: &[Metric] = &[
     statistic("rows", "rows", 0),
     statistic("row_share", "share of rows %", 2),
     statistic("positive_rate", "positive rate", 4),
-    statistic("relative_distance", "relative distance", 3),
+    statistic("relative_distance", "distance", 3),
     statistic("fusion_weight", "fusion weight", 4),
 ];
 

@@ -38,12 +38,14 @@ impl Node {
     }
 }
 
-/// Dataset, model, method or stage, and seed of a job.
+/// Dataset, model, scope, method or stage, and seed of a job.
 pub fn what(job: &Job) -> String {
-    let name = |v: &serde_yaml::Value| v.get("name").and_then(|n| n.as_str()).map(str::to_string);
+    let text = |v: &serde_yaml::Value, key: &str| v.get(key).and_then(|n| n.as_str()).map(str::to_string);
+    let name = |v: &serde_yaml::Value| text(v, "name");
     let parts = [
         Some(job.dataset.config.dataset.clone()),
         name(&job.model),
+        text(&job.settings, "scope"),
         name(&job.method),
         job.stage.clone(),
         Some(format!("seed {}", job.seed)),

@@ -14,7 +14,7 @@ use tch::Tensor;
 /// W begins as a linear layer's, W_d at 1 and b_d at 0, so that at first all domains have one network; the paper does not
 /// say, and with two random factors the signal would vanish.
 ///
-/// Parameters `norm.*` ([`PartitionedNorm`]), `layers.<i>.weight` [in, out], `.bias` `[out]`, `.own_weight` [D, in, out],
+/// Parameters `norm.*` (partitioned normalisation), `layers.<i>.weight` [in, out], `.bias` `[out]`, `.own_weight` [D, in, out],
 /// `.own_bias` [D, out], `auxiliary.*` and `domain` where the data have no domain indicator.
 #[derive(Debug)]
 pub struct Star {

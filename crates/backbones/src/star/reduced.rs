@@ -10,7 +10,7 @@ use scenarec_train::{
 /// logits = mlp(h), h the domain representation of M3oE's Eqs. 1 and 2: no partitioned normalisation, no auxiliary
 /// network, one head for all domains.
 ///
-/// Parameters `representation.*` ([`DomainRepresentation`]), `mlp.*`.
+/// Parameters `representation.*` (as M3oE's), `mlp.*`.
 #[derive(Debug)]
 pub struct ReducedStar {
     representation: DomainRepresentation,

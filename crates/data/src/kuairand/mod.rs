@@ -2,7 +2,7 @@
 //! random exposure (the random log), with tables of users and videos.
 //!
 //! Files have a header line and commas; a field that contains a comma stands between double quotes. The table of video
-//! statistics is not read: it counts over the whole month, test rows included. [`parse`] gives the raw tables, `view`
+//! statistics is not read: it counts over the whole month, test rows included. `parse` gives the raw tables, `view`
 //! turns them into the columns of the features that the dataset file lists.
 mod codes;
 mod features;
