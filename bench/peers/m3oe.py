@@ -9,7 +9,7 @@ prints, per epoch, seconds and AUCs; it writes nothing.
 
     python bench/peers/m3oe.py --raw data/raw/movielens-1m --split random --epochs 3 --threads 1
 """
-import argparse, os, time
+import argparse, os, resource, time
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
 parser.add_argument("--raw", required=True)
@@ -185,3 +185,4 @@ def main():
 
 
 main()
+print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB at most")

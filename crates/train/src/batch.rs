@@ -92,19 +92,22 @@ pub struct Feed {
     data: Arc<Dataset>,
     rows: Arc<Vec<u32>>,
     scope: Arc<Scope>,
+    /// Whether rows of a scenario stand together in shuffled batches.
+    grouped: bool,
 }
 
 impl Feed {
     /// The given rows of `data`, in the given order, with all tasks.
     pub fn new(data: Arc<Dataset>, rows: Vec<u32>) -> Self {
         let scope = Arc::new(Scope::whole(&data.schema));
-        Self { data, rows: Arc::new(rows), scope }
+        Self { data, rows: Arc::new(rows), scope, grouped: false }
     }
 
-    /// Those of the given rows that belong to `scope`, in the given order, with its tasks.
+    /// Those of the given rows that belong to `scope`, in the given order, with its tasks. In shuffled batches rows of a
+    /// scenario stand together, so that models with layers of a scenario's own need not sort them.
     pub fn scoped(data: Arc<Dataset>, rows: &[u32], scope: &Scope) -> Self {
         let inside = rows.iter().copied().filter(|r| scope.scenarios.contains(&data.scenario[*r as usize]));
-        Self { rows: Arc::new(inside.collect()), scope: Arc::new(scope.clone()), data }
+        Self { rows: Arc::new(inside.collect()), scope: Arc::new(scope.clone()), data, grouped: true }
     }
 
     /// Whose rows and tasks these are.
@@ -132,12 +135,11 @@ impl Feed {
         Batches::start(self, self.rows.to_vec(), size)
     }
 
-    /// The rows shuffled by `rng`, in batches of `size` (the last may be smaller), prepared by another thread. Within a
-    /// batch, rows of a scenario stand together, so that models with layers of a scenario's own need not sort them.
+    /// The rows shuffled by `rng`, in batches of `size` (the last may be smaller), prepared by another thread.
     pub fn shuffled(&self, size: usize, rng: &mut Rng) -> Batches {
         let mut rows = self.rows.to_vec();
         rows.shuffle(rng);
-        if self.scope.scenarios.len() > 1 {
+        if self.grouped {
             let scenario = &self.data.scenario;
             rows.chunks_mut(size).for_each(|batch| batch.sort_by_key(|r| scenario[*r as usize]));
         }

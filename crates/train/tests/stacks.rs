@@ -1,6 +1,6 @@
 //! Stacks against the networks they stand for, one by one; pieces of a batch against the whole.
 use scenarec_train::{
-    Build, Feed, InitScheme, Mode, OptimSpec, Optimizer, ParamSet, Scoping, State,
+    Build, Feed, InitScheme, Mode, OptimSpec, Optimizer, ParamSet, Scope, Scoping, State,
     batch::gather,
     bce, labels,
     nn::{Mlp, MlpConfig, Norm, StackedMlp, mix},
@@ -146,9 +146,15 @@ fn a_scoped_feed_has_its_rows_and_labels() {
             }
         }
     }
-    let mut rng = stream(1, "shuffle");
-    for batch in all(&data).shuffled(16, &mut rng) {
-        assert!(batch.scenario.is_sorted(), "rows of a scenario stand together");
+    let whole = Feed::scoped(data.clone(), all(&data).rows(), &Scope::whole(&data.schema));
+    let shuffled = |feed: &Feed| feed.shuffled(16, &mut stream(1, "shuffle")).collect::<Vec<_>>();
+    let (plain, grouped) = (shuffled(&all(&data)), shuffled(&whole));
+    for (plain, grouped) in plain.iter().zip(&grouped) {
+        assert!(grouped.scenario.is_sorted(), "rows of a scenario stand together");
+        let mut sorted = plain.scenario.clone();
+        assert!(!sorted.is_sorted(), "as shuffled");
+        sorted.sort_unstable();
+        assert_eq!(sorted, grouped.scenario, "the same rows");
     }
 }
 
