@@ -13,7 +13,7 @@ trap 'rm -rf "$runs"' EXIT
 for threads in 1 2; do
     echo "== scenarec, $threads thread(s)"
     target/debug/scenarec run m3oe-table2 --raw "$raw" --runs "$runs/$threads" --threads "$threads" --jobs 1 --seeds 1 \
-        --only dataset=movielens-1m-age --only model=m3oe --set run.training.epochs="$epochs" > "$runs/log" 2>&1
+        --only dataset=movielens-1m-age --only model=m3oe --set run.training.epochs="$epochs" > "$runs/log" 2>&1 || { cat "$runs/log" >&2; exit 1; }
     "$python" - "$runs/$threads" "$epochs" <<'PYTHON'
 import glob, json, sys
 [file] = glob.glob(sys.argv[1] + "/*/measures.jsonl")
