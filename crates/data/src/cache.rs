@@ -1,9 +1,9 @@
 //! Datasets as Parquet files: what was parsed once is not parsed again.
 //!
 //! One Parquet column per column of the dataset (`field:<name>`, `weight:<name>`, `label:<task>`, `scenario`, `time`,
-//! `session`, `click_probability`), lists for ragged ones. The footer holds the rest: schema, provenance, note,
-//! fingerprint, and a checksum of it all, so that a damaged file is noticed before anything of it is decoded.
-use crate::{Column, Dataset, Error, Kind, Provenance, Result, Schema};
+//! `session`, `part`, `click_probability`), lists for ragged ones. The footer holds the rest: schema, item vocabulary,
+//! provenance, note, fingerprint, and a checksum of it all, so that a damaged file is noticed before anything of it is decoded.
+use crate::{Column, Dataset, Error, Kind, Part, Provenance, Result, Schema};
 use arrow::array::{
     Array, ArrayRef, AsArray, Float32Array, Int64Array, LargeListArray, RecordBatch, UInt8Array, UInt16Array,
     UInt32Array,
@@ -38,6 +38,8 @@ struct Footer {
     note: String,
     fingerprint: String,
     schema: Schema,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    item_vocabulary: Option<Vec<usize>>,
     rows: usize,
     /// Hash of the whole file, with [`UNSEALED`] in this place.
     checksum: String,
@@ -100,6 +102,7 @@ fn write_parquet(
         note: data.note.clone(),
         fingerprint: data.fingerprint.clone(),
         schema: data.schema.clone(),
+        item_vocabulary: data.item_vocabulary.clone(),
         rows: data.rows(),
         checksum: UNSEALED.into(),
     };
@@ -143,6 +146,10 @@ fn to_arrow(data: &Dataset) -> Vec<(String, ArrayRef)> {
     }
     if let Some(v) = &data.session {
         out.push(("session".into(), Arc::new(UInt32Array::from(v.clone()))));
+    }
+    if let Some(v) = &data.part {
+        let numbers = v.iter().map(|part| *part as u8).collect::<Vec<u8>>();
+        out.push(("part".into(), Arc::new(UInt8Array::from(numbers))));
     }
     if let Some(v) = &data.click_probability {
         out.push(("click_probability".into(), Arc::new(Float32Array::from(v.clone()))));
@@ -261,11 +268,18 @@ fn assemble(footer: Footer, mut columns: Columns) -> std::result::Result<Dataset
         scenario,
         time: take("time".into()).map(|a| numbers::<Int64Type>(&a)).transpose()?,
         session: take("session".into()).map(|a| numbers::<UInt32Type>(&a)).transpose()?,
+        part: take("part".into()).map(|a| parts(&numbers::<UInt8Type>(&a)?)).transpose()?,
+        item_vocabulary: footer.item_vocabulary,
         click_probability: take("click_probability".into())
             .map(|a| numbers::<Float32Type>(&a))
             .transpose()?,
         fingerprint: footer.fingerprint,
     })
+}
+
+fn parts(numbers: &[u8]) -> std::result::Result<Vec<Part>, String> {
+    let part = |n: &u8| Part::ALL.get(usize::from(*n)).copied();
+    numbers.iter().map(|n| part(n).ok_or_else(|| format!("a row is in part {n}"))).collect()
 }
 
 fn numbers<T: arrow::datatypes::ArrowPrimitiveType>(

@@ -12,7 +12,7 @@ use crate::raw::KnownFile;
 use crate::simulate::{SimulateConfig, Simulator};
 use crate::{Error, Provenance, Result, SplitPlan};
 use known::RawKnownFile;
-use loader::{LoaderName, RawLayout};
+use loader::{LoaderName, RawLayout, RawThin};
 use place::Place;
 use serde::{Deserialize, Serialize};
 use split::RawSplit;
@@ -53,6 +53,9 @@ struct Raw {
     order: Option<RowOrder>,
     tabs: Option<Vec<u8>>,
     features: Option<Vec<String>>,
+    thin: Option<RawThin>,
+    valid_from: Option<i64>,
+    test_from: Option<i64>,
     provenance: Provenance,
     #[serde(default)]
     known_files: Vec<RawKnownFile>,
@@ -185,7 +188,8 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
         assert_eq!(
             with("count: all", "cuont: all"),
             "x.yaml:6:1: cuont: unknown field `cuont`, expected one of `dataset`, `reported_as`, `loader`, `layout`, \
-             `raw`, `positive_from`, `count`, `order`, `tabs`, `features`, `provenance`, `known_files`, `split`, `simulate`"
+             `raw`, `positive_from`, `count`, `order`, `tabs`, `features`, `thin`, `valid_from`, `test_from`, \
+             `provenance`, `known_files`, `split`, `simulate`"
         );
         assert!(with("k: 20", "kk: 20").starts_with("x.yaml:11:43: split.kk: unknown field `kk`"));
         assert!(

@@ -1,5 +1,5 @@
 //! A dataset in memory: columns, labels and where they come from.
-use crate::Schema;
+use crate::{Part, Schema};
 use serde::{Deserialize, Serialize};
 
 /// How far the rows are the official data.
@@ -89,6 +89,11 @@ pub struct Dataset {
     pub time: Option<Vec<i64>>,
     /// Session of every row.
     pub session: Option<Vec<u32>>,
+    /// Part of every row where the raw files or a rule of the loader split them (`SplitPlan::Given`).
+    pub part: Option<Vec<Part>>,
+    /// How many items each scenario's raw files know, those included of which no row was kept; none where these are the
+    /// items of the rows.
+    pub item_vocabulary: Option<Vec<usize>>,
     /// The true probability of label 0 being 1; simulated data only.
     pub click_probability: Option<Vec<f32>>,
     /// Hash of the raw files' contents, the dataset's configuration and the loader's version, in hexadecimal.

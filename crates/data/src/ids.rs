@@ -1,8 +1,9 @@
 //! Raw ids: where each stands in its file, and dense ids in place of them.
 //!
-//! Both kinds of look-up are plain vectors over the raw ids. Fresh zeros cost no memory until they are touched, so ids
+//! Look-ups of numbers are plain vectors over the raw ids. Fresh zeros cost no memory until they are touched, so ids
 //! that are far from dense cost little more than dense ones.
 use crate::{Error, Result};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// The largest raw id that loaders with ids of any kind accept.
@@ -81,6 +82,36 @@ impl Dense {
     /// How many distinct ones there are.
     pub fn len(&self) -> usize {
         self.raw.len()
+    }
+}
+
+/// Raw ids that are no numbers: new ones from 0 in order of first appearance.
+#[derive(Default)]
+pub(crate) struct Names {
+    number: HashMap<Box<[u8]>, u32>,
+    names: Vec<Box<[u8]>>,
+}
+
+impl Names {
+    /// The number of this name, a new one where it was not seen before.
+    pub fn number(&mut self, name: &[u8]) -> u32 {
+        if let Some(number) = self.number.get(name) {
+            return *number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(name.into());
+        self.number.insert(name.into(), number);
+        number
+    }
+
+    /// The names, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
     }
 }
 

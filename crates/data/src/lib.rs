@@ -6,10 +6,12 @@
 //!
 //! A new loader is a module like [`movielens`] that turns [`RawFiles`] into columns and a [`Schema`], and a variant of
 //! [`Loader`]; `docs/add-a-dataset.md` lists the steps.
+pub mod amazon;
 mod cache;
 mod cikm_ecomm;
 mod config;
 mod dataset;
+pub mod douban;
 mod error;
 mod ids;
 pub mod kuairand;
@@ -35,5 +37,5 @@ pub use prepare::{Identity, Override, Prepared, Roots, Source, identify, prepare
 pub use raw::{Checksum, KnownFile, RawFile, RawFiles};
 pub use schema::{Field, Kind, Pooling, Role, Schema, Table};
 pub use simulate::best_auc;
-pub use split::{SplitPlan, Splits};
+pub use split::{Part, SplitPlan, Splits};
 pub use statistics::{Statistics, split_statistics, statistics};

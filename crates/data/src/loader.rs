@@ -6,7 +6,7 @@ use crate::movielens::{self, Layout, RowOrder};
 use crate::raw::RawFiles;
 use crate::simulate::Simulator;
 use crate::view::View;
-use crate::{Result, cikm_ecomm, kuairand, taobao_ad};
+use crate::{Result, amazon, cikm_ecomm, douban, kuairand, taobao_ad};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -48,6 +48,25 @@ pub enum Loader {
         /// The features, in order.
         features: Vec<String>,
     },
+    /// Douban as Diff-MSR released it: files with a split.
+    DoubanSplits {
+        /// Which of the files are there.
+        layout: douban::Layout,
+    },
+    /// Douban's ratings, of which Diff-MSR's files were made.
+    DoubanRatings {
+        /// Which rows of Music are kept.
+        thin: douban::Thin,
+    },
+    /// Amazon reviews as Diff-MSR sees them, split by date.
+    Amazon {
+        /// Which rows of Beauty are kept.
+        thin: amazon::Thin,
+        /// When the validation rows begin, in seconds since 1970.
+        valid_from: i64,
+        /// When the test rows begin.
+        test_from: i64,
+    },
 }
 
 /// Which rows the feature `count` (rows per item) counts.
@@ -61,9 +80,29 @@ pub enum CountRows {
 }
 
 impl Loader {
-    /// Names of the raw files, those with a line per row first.
+    /// Names that raw files can have, those with a line per row first.
     pub fn files(&self) -> Vec<&'static str> {
-        self.simulator().files()
+        match self {
+            Loader::Amazon { .. } => amazon::FILES.concat(),
+            _ => self.simulator().files(),
+        }
+    }
+
+    /// Those of the names that are read in this folder, whether the files are there or not.
+    pub(crate) fn files_in(&self, folder: &Path) -> Vec<&'static str> {
+        match self {
+            Loader::Amazon { .. } => amazon::files_in(folder),
+            _ => self.files(),
+        }
+    }
+
+    /// What else a folder may hold in place of files that are missing.
+    pub(crate) fn instead(&self) -> Option<String> {
+        match (self, self.simulator().tables()) {
+            (Loader::Amazon { .. }, _) => Some(amazon::INSTEAD.into()),
+            (_, []) => None,
+            (_, tables) => Some(format!("or the tables {} and nothing else", tables.join(" and "))),
+        }
     }
 
     /// Which rows the feature `count` counts; none where there is no such feature.
@@ -72,7 +111,11 @@ impl Loader {
             Loader::Movielens { count, .. } | Loader::TaobaoAd { count } | Loader::CikmEcomm { count } => {
                 Some(*count)
             }
-            Loader::MovielensAge { .. } | Loader::KuaiRand { .. } => None,
+            Loader::MovielensAge { .. }
+            | Loader::KuaiRand { .. }
+            | Loader::DoubanSplits { .. }
+            | Loader::DoubanRatings { .. }
+            | Loader::Amazon { .. } => None,
         }
     }
 
@@ -86,6 +129,9 @@ impl Loader {
             Loader::TaobaoAd { .. } => Simulator::TaobaoAd,
             Loader::CikmEcomm { .. } => Simulator::CikmEcomm,
             Loader::KuaiRand { layout, .. } => Simulator::KuaiRand { layout },
+            Loader::DoubanSplits { layout } => Simulator::DoubanSplits { layout },
+            Loader::DoubanRatings { .. } => Simulator::DoubanRatings,
+            Loader::Amazon { .. } => Simulator::Amazon,
         }
     }
 
@@ -97,6 +143,8 @@ impl Loader {
             Loader::TaobaoAd { .. } => taobao_ad::VERSION,
             Loader::CikmEcomm { .. } => cikm_ecomm::VERSION,
             Loader::KuaiRand { .. } => kuairand::VERSION,
+            Loader::DoubanSplits { .. } | Loader::DoubanRatings { .. } => douban::VERSION,
+            Loader::Amazon { .. } => amazon::VERSION,
         }
     }
 
@@ -124,6 +172,11 @@ impl Loader {
                 kuairand::view::view(kuairand::parse(layout, raw, tabs)?, tabs, features)
             }
             Loader::CikmEcomm { .. } => cikm_ecomm::csdm::view(cikm_ecomm::parse(raw)?),
+            Loader::DoubanSplits { layout } => douban::view(douban::splits::parse(layout, raw)?),
+            Loader::DoubanRatings { thin } => douban::view(douban::ratings::parse(thin, raw)?),
+            Loader::Amazon { thin, valid_from, test_from } => {
+                amazon::view::view(amazon::parse(raw)?, thin, amazon::Dates { valid_from, test_from })
+            }
         })
     }
 }

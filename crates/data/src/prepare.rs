@@ -110,14 +110,14 @@ impl DatasetConfig {
 
     /// The raw files, and what they are.
     fn read_raw(&self, folder: &Path, over: &Override) -> Result<(RawFiles, Identity)> {
-        let tables = self.loader.simulator().tables();
         self.loader.check_memory(folder)?;
-        let raw = RawFiles::read(folder, &self.loader.files()).map_err(|e| match e {
-            Error::MissingFiles { folder, missing, expected } if !tables.is_empty() => {
-                let only = format!("or the tables {} and nothing else", tables.join(" and "));
-                Error::MissingFiles { folder, missing, expected: format!("{expected}, {only}") }
+        let raw = RawFiles::read(folder, &self.loader.files_in(folder)).map_err(|e| {
+            match (e, self.loader.instead()) {
+                (Error::MissingFiles { folder, missing, expected }, Some(instead)) => {
+                    Error::MissingFiles { folder, missing, expected: format!("{expected}, {instead}") }
+                }
+                (e, _) => e,
             }
-            e => e,
         })?;
         let (provenance, note) = raw.recognise(&self.known_files, self.provenance);
         let identity = self.identity(over, provenance, note, raw.hash());
@@ -235,7 +235,7 @@ fn simulated_files(
     roots: &Roots,
 ) -> Result<RawFiles> {
     let folder = simulate::ensure(config.loader.simulator(), params, tables, &config.dataset, &roots.cache)?;
-    RawFiles::read(&folder, &config.loader.files())
+    RawFiles::read(&folder, &config.loader.files_in(&folder))
 }
 
 fn build(config: &DatasetConfig, raw: &RawFiles, identity: Identity) -> Result<Dataset> {
@@ -256,6 +256,8 @@ fn build(config: &DatasetConfig, raw: &RawFiles, identity: Identity) -> Result<D
         scenario: view.scenario,
         time: view.time,
         session: None,
+        part: view.part,
+        item_vocabulary: view.item_vocabulary,
         click_probability,
         fingerprint: identity.fingerprint,
     })

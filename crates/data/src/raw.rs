@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha1::Digest;
 use std::cell::OnceCell;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Beside simulated raw files lie the true click probabilities: little-endian `f32`, one per row of the main file.
@@ -15,7 +16,7 @@ pub struct RawFile {
     pub name: String,
     /// Where it was read.
     pub path: PathBuf,
-    /// Its content.
+    /// Its content, decompressed where the name ends in `.gz`.
     pub bytes: Vec<u8>,
 }
 
@@ -49,7 +50,9 @@ impl RawFiles {
             );
             return Err(Error::MissingFiles { folder: folder.into(), missing, expected });
         }
-        let files = names.iter().map(|n| read(folder, n)).collect::<Result<_>>()?;
+        // Side by side, for decompression takes time; the first error in the order of the names is reported.
+        let files: Vec<Result<RawFile>> = names.par_iter().map(|n| read(folder, n)).collect();
+        let files = files.into_iter().collect::<Result<_>>()?;
         let click_probability = match folder.join(CLICK_PROBABILITY).exists() {
             true => Some(read(folder, CLICK_PROBABILITY)?),
             false => None,
@@ -65,6 +68,11 @@ impl RawFiles {
     /// The file called `name`, one of those that were read.
     pub fn file(&self, name: &str) -> &RawFile {
         self.files.iter().find(|f| f.name == name).expect("a file that was read")
+    }
+
+    /// The file that was read of those that have one of these names.
+    pub(crate) fn one_of(&self, names: &[&str]) -> &RawFile {
+        self.files.iter().find(|f| names.contains(&f.name.as_str())).expect("a file that was read")
     }
 
     /// All files, the click probabilities last.
@@ -155,8 +163,25 @@ fn read(folder: &Path, name: &str) -> Result<RawFile> {
     if path.is_dir() {
         return Err(Error::WrongKind { path, found: "a folder", expected: "a file" });
     }
-    let bytes = std::fs::read(&path).map_err(Error::io(&path, "cannot read the file"))?;
+    let mut bytes = std::fs::read(&path).map_err(Error::io(&path, "cannot read the file"))?;
+    if name.ends_with(".gz") {
+        bytes = decompressed(&path, &bytes)?;
+    }
     Ok(RawFile { name: name.into(), path, bytes })
+}
+
+/// The content of a gzip file. The place of an error is that in the text up to which it could be decompressed.
+fn decompressed(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let result = flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut out);
+    result.map(|_| ()).map_err(|e| Error::Input {
+        file: path.into(),
+        line: 1 + memchr::memchr_iter(b'\n', &out).count(),
+        column: 1 + out.len() - memchr::memrchr(b'\n', &out).map_or(0, |i| i + 1),
+        found: format!("compressed data that end or break here ({e})"),
+        expected: "a whole gzip file".into(),
+    })?;
+    Ok(out)
 }
 
 /// A copy of a raw file that is recognised by its checksum.

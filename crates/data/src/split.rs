@@ -1,5 +1,9 @@
 //! Row lists: which rows train and which test, and the promises that each way of splitting makes.
 mod cold_item;
+mod given;
+mod per_scenario;
+
+pub use given::Part;
 
 use crate::{Dataset, Error, Result};
 use rand::RngExt;
@@ -21,6 +25,17 @@ pub enum SplitPlan {
         /// Fraction of the rows.
         test: f64,
         /// Seed of the shuffle.
+        seed: u64,
+    },
+    /// At random, the rows of every scenario by themselves: the fractions hold for each of them.
+    RatioPerScenario {
+        /// Fraction of a scenario's rows.
+        train: f64,
+        /// Fraction of a scenario's rows.
+        valid: f64,
+        /// Fraction of a scenario's rows.
+        test: f64,
+        /// Seed of the shuffles.
         seed: u64,
     },
     /// In file order.
@@ -48,7 +63,7 @@ pub enum SplitPlan {
         /// Rows per new item and warm-up phase (K).
         k: usize,
     },
-    /// The raw files bring their split.
+    /// As the raw files or the loader's settings say (`Dataset::part`).
     Given,
 }
 
@@ -73,6 +88,7 @@ impl SplitPlan {
     pub fn name(&self) -> &'static str {
         match self {
             SplitPlan::Ratio { .. } => "ratio",
+            SplitPlan::RatioPerScenario { .. } => "ratio_per_scenario",
             SplitPlan::ByPosition { .. } => "by_position",
             SplitPlan::ByTime { .. } => "by_time",
             SplitPlan::ColdItem { .. } => "cold_item",
@@ -91,11 +107,13 @@ impl SplitPlan {
         let splits = match *self {
             SplitPlan::Ratio { train, valid, test, seed } => {
                 let mut rows = in_order();
-                let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-                for i in (1..rows.len()).rev() {
-                    rows.swap(i, rng.random_range(0..=i));
-                }
+                shuffle(&mut rows, &mut Xoshiro256PlusPlus::seed_from_u64(seed));
                 cut(&rows, train, valid, test)
+            }
+            SplitPlan::RatioPerScenario { train, valid, test, seed } => {
+                let splits = per_scenario::split(data, seed, |rows| cut(rows, train, valid, test));
+                per_scenario::check(&splits, data).map_err(broken)?;
+                splits
             }
             SplitPlan::ByPosition { train, valid, test } => cut(&in_order(), train, valid, test),
             SplitPlan::ByTime { train, valid, test } => {
@@ -114,10 +132,19 @@ impl SplitPlan {
                 cold_item::check(&splits, data.item_ids(), time()?, threshold, k).map_err(broken)?;
                 splits
             }
-            SplitPlan::Given => return Err(broken("the raw files bring no split of their own".into())),
+            SplitPlan::Given => match &data.part {
+                Some(part) => given::split(part),
+                None => return Err(broken("the dataset brings no split of its own".into())),
+            },
         };
         check_cover(&splits, data.rows()).map_err(broken)?;
         Ok(splits)
+    }
+}
+
+fn shuffle(rows: &mut [u32], rng: &mut Xoshiro256PlusPlus) {
+    for i in (1..rows.len()).rev() {
+        rows.swap(i, rng.random_range(0..=i));
     }
 }
 
@@ -208,7 +235,8 @@ mod tests {
         let data = dataset(&[1; 4], &[0; 4]);
         let err = SplitPlan::Ratio { train: 0.1, valid: 0.0, test: 0.9, seed: 1 }.apply(&data).unwrap_err();
         assert_eq!(err.to_string(), "split ratio of test: part train has no rows (of 4)");
-        assert!(SplitPlan::Given.apply(&data).is_err());
+        let message = SplitPlan::Given.apply(&data).unwrap_err().to_string();
+        assert_eq!(message, "split given of test: the dataset brings no split of its own");
         let twice = Splits { parts: vec![("a".into(), vec![0, 1]), ("b".into(), vec![1])], dropped: vec![] };
         assert!(check_cover(&twice, 2).unwrap_err().contains("row 1 is in b"));
         let lost = Splits { parts: vec![("a".into(), vec![0])], dropped: vec![] };

@@ -11,6 +11,9 @@ pub struct Statistics {
     pub users: Option<usize>,
     /// Distinct items; none where the dataset has no item ids.
     pub items: Option<usize>,
+    /// How many items the raw files know, those included of which no row was kept, where that is said
+    /// (`Dataset::item_vocabulary`); of a scenario only.
+    pub item_vocabulary: Option<usize>,
     /// Share of ones, by task.
     pub positive_rate: Vec<f64>,
     /// The same over the rows of each scenario, in order; empty where the dataset has one scenario only.
@@ -37,12 +40,17 @@ fn over(data: &Dataset, rows: &[u32]) -> Statistics {
     };
     let scenarios = match data.schema.scenarios.len() {
         1 => Vec::new(),
-        n => (0..n).map(|s| counts(data, &of_scenario(s))).collect(),
+        n => (0..n)
+            .map(|s| Statistics {
+                item_vocabulary: data.item_vocabulary.as_ref().map(|sizes| sizes[s]),
+                ..counts(data, &of_scenario(s))
+            })
+            .collect(),
     };
     Statistics { scenarios, ..counts(data, rows) }
 }
 
-/// All but the scenarios.
+/// All but the scenarios and what concerns them.
 fn counts(data: &Dataset, rows: &[u32]) -> Statistics {
     let rows = rows.iter().map(|r| *r as usize);
     let distinct = |field: Option<&String>| {
@@ -58,6 +66,7 @@ fn counts(data: &Dataset, rows: &[u32]) -> Statistics {
         rows: n,
         users: distinct(data.schema.user_id.as_ref()),
         items: distinct(data.schema.item_id.as_ref()),
+        item_vocabulary: None,
         positive_rate: data.labels.iter().map(rate).collect(),
         scenarios: Vec::new(),
         time: data.time.as_ref().and_then(|t| {

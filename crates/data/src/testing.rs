@@ -1,5 +1,5 @@
 //! Small datasets for unit tests.
-use crate::{Column, Dataset, Field, Kind, Pooling, Provenance, Role, Schema, Table};
+use crate::{Column, Dataset, Field, Kind, Part, Pooling, Provenance, Role, Schema, Table};
 
 /// Items and times, nothing else.
 pub(crate) fn dataset(items: &[u32], time: &[i64]) -> Dataset {
@@ -21,6 +21,8 @@ pub(crate) fn dataset(items: &[u32], time: &[i64]) -> Dataset {
         scenario: vec![0; items.len()],
         time: Some(time.to_vec()),
         session: None,
+        part: None,
+        item_vocabulary: None,
         click_probability: None,
         fingerprint: "0123456789abcdef".into(),
     }
@@ -50,6 +52,8 @@ pub(crate) fn everything(n: usize) -> Dataset {
     data.schema.tasks.push("like".into());
     data.labels.push((0..n).map(|i| (i % 3 == 0) as u8).collect());
     data.session = Some(items);
+    data.part = Some((0..n).map(|i| Part::ALL[i % 3]).collect());
+    data.item_vocabulary = Some(vec![100]);
     data.click_probability = Some(vec![0.25; n]);
     data.note = "a \"note\"".into();
     data

@@ -45,6 +45,17 @@ pub(crate) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|b| *b as char).collect()
 }
 
+/// How the lines of the official file end.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Ends {
+    /// Each in a line feed.
+    LineFeed,
+    /// Each in a line feed, before which a carriage return may stand.
+    CarriageReturn,
+    /// Each in a line feed, but the last one need not: for lines of which no beginning is a whole line.
+    LastOpen,
+}
+
 /// Parses a file whose first line names its columns, as [`parse_lines`] does the other lines. Blanks around a name do
 /// not count; the columns must be exactly these, in this order.
 pub(crate) fn parse_table<A: Default + Send>(
@@ -53,12 +64,33 @@ pub(crate) fn parse_table<A: Default + Send>(
     columns: &[&str],
     parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
 ) -> Result<Vec<A>> {
+    parse_table_ending(Ends::LineFeed, file, bytes, columns, parse)
+}
+
+/// [`parse_table`] for lines that end in another way.
+pub(crate) fn parse_table_ending<A: Default + Send>(
+    ends: Ends,
+    file: &Path,
+    bytes: &[u8],
+    columns: &[&str],
+    parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
+) -> Result<Vec<A>> {
     let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
-    let (header, row) = (&bytes[..end], columns.join(","));
+    let (header, row) = (ends.without(&bytes[..end]), columns.join(","));
     if !bytes.is_empty() {
         check_header(header, columns).map_err(|b| carriage_return(header).unwrap_or(b).at(file, 1))?;
     }
-    parse_from(file, bytes, (end + 1).min(bytes.len()), &row, parse)
+    parse_from(ends, file, bytes, (end + 1).min(bytes.len()), &row, parse)
+}
+
+impl Ends {
+    /// The line without a carriage return that may stand there.
+    fn without(self, line: &[u8]) -> &[u8] {
+        match self {
+            Ends::CarriageReturn => line.strip_suffix(b"\r").unwrap_or(line),
+            Ends::LineFeed | Ends::LastOpen => line,
+        }
+    }
 }
 
 fn check_header(line: &[u8], columns: &[&str]) -> std::result::Result<(), Bad> {
@@ -78,18 +110,31 @@ fn check_header(line: &[u8], columns: &[&str]) -> std::result::Result<(), Bad> {
 /// they come back in file order. Of several bad lines the first is reported. `row` describes a line.
 ///
 /// The official files end in a line feed, and a file that was cut off often still ends in something that reads as
-/// a number; hence a last line without its line feed is an error, always.
+/// a number; hence a last line without its line feed is an error, except where the official files have such lines
+/// ([`Ends::LastOpen`]).
 pub(crate) fn parse_lines<A: Default + Send>(
     file: &Path,
     bytes: &[u8],
     row: &str,
     parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
 ) -> Result<Vec<A>> {
-    parse_from(file, bytes, 0, row, parse)
+    parse_lines_ending(Ends::LineFeed, file, bytes, row, parse)
+}
+
+/// [`parse_lines`] for lines that end in another way.
+pub(crate) fn parse_lines_ending<A: Default + Send>(
+    ends: Ends,
+    file: &Path,
+    bytes: &[u8],
+    row: &str,
+    parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
+) -> Result<Vec<A>> {
+    parse_from(ends, file, bytes, 0, row, parse)
 }
 
 /// [`parse_lines`] from the line that starts at byte `first`.
 fn parse_from<A: Default + Send>(
+    ends: Ends,
     file: &Path,
     bytes: &[u8],
     first: usize,
@@ -118,7 +163,7 @@ fn parse_from<A: Default + Send>(
             let mut acc = A::default();
             let mut at = start;
             for line_end in memchr::memchr_iter(b'\n', &bytes[start..end]).map(|i| start + i) {
-                let line = &bytes[at..line_end];
+                let line = ends.without(&bytes[at..line_end]);
                 if let Err(bad) = parse(&mut acc, line) {
                     return Err((at, carriage_return(line).unwrap_or(bad)));
                 }
@@ -134,7 +179,11 @@ fn parse_from<A: Default + Send>(
             Err((offset, b)) => return Err(b.at(file, line_of(offset))),
         }
     }
-    if whole < bytes.len() {
+    if whole < bytes.len() && ends == Ends::LastOpen {
+        let mut acc = A::default();
+        parse(&mut acc, &bytes[whole..]).map_err(|b| b.at(file, line_of(whole)))?;
+        out.push(acc);
+    } else if whole < bytes.len() {
         let line = line_of(whole);
         let found = format!("the end of the file in the middle of line {line} (no line feed after it)");
         return bad(
@@ -197,5 +246,31 @@ mod tests {
         });
         let message = err.unwrap_err().to_string();
         assert_eq!(message, "f:700001:1: found \"x\", expected N, a whole number from 0 to 9");
+    }
+
+    #[test]
+    fn ends_of_lines() {
+        let sum = |ends, text: &str| {
+            let parts =
+                parse_lines_ending(ends, Path::new("f"), text.as_bytes(), "N", |n: &mut u64, line| {
+                    let mut f = Fields::new(line, b",");
+                    *n += f.number("N", 0, 9)?;
+                    f.end("N")
+                });
+            parts.map(|p| p.iter().sum::<u64>()).map_err(|e| e.to_string())
+        };
+        assert_eq!(sum(Ends::CarriageReturn, "1\r\n2\n3\r\n"), Ok(6));
+        assert!(
+            sum(Ends::CarriageReturn, "1\r\n2").unwrap_err().starts_with("f:2:2: found the end of the file")
+        );
+        assert!(
+            sum(Ends::CarriageReturn, "1\r\r\n").unwrap_err().starts_with("f:1:2: found a carriage return")
+        );
+        assert_eq!(sum(Ends::LastOpen, "1\n2"), Ok(3));
+        assert_eq!(sum(Ends::LastOpen, "1\n2\n"), Ok(3));
+        assert_eq!(sum(Ends::LastOpen, "4"), Ok(4));
+        assert!(sum(Ends::LastOpen, "1\n2,").unwrap_err().starts_with("f:2:3: found an extra field"));
+        assert!(sum(Ends::LastOpen, "1\r\n2").unwrap_err().starts_with("f:1:2: found a carriage return"));
+        assert!(sum(Ends::LineFeed, "1\n2").unwrap_err().starts_with("f:2:2: found the end of the file"));
     }
 }

@@ -1,5 +1,5 @@
 //! What every loader makes of its raw tables: fields and columns side by side, labels, scenarios and times.
-use crate::{Column, Field, Kind, Role, Schema, Table};
+use crate::{Column, Field, Kind, Part, Role, Schema, Table};
 use rayon::prelude::*;
 
 /// A dataset without its name and origin.
@@ -11,6 +11,10 @@ pub(crate) struct View {
     /// Scenario of every row.
     pub scenario: Vec<u16>,
     pub time: Option<Vec<i64>>,
+    /// The part of every row, where the raw files or the loader's settings split them.
+    pub part: Option<Vec<Part>>,
+    /// How many items each scenario's raw files know, where these are more than the rows'.
+    pub item_vocabulary: Option<Vec<usize>>,
     /// Which raw rows these are; none where they are all of them, in file order.
     pub chosen: Option<Chosen>,
 }
@@ -63,7 +67,7 @@ impl Builder {
     }
 
     /// The view with fields `item_id` and `user_id` and these tasks with their labels. It has one scenario, no side
-    /// information, no times, and every raw row.
+    /// information, no times, no split, and every raw row.
     pub fn view<const T: usize>(self, tasks: [(&str, Vec<u8>); T]) -> View {
         let names = tasks.each_ref().map(|t| t.0.to_string()).to_vec();
         let labels = tasks.map(|t| t.1).to_vec();
@@ -80,7 +84,16 @@ impl Builder {
             user_id: Some("user_id".into()),
             side: Vec::new(),
         };
-        View { schema, columns: self.columns, labels, scenario: vec![0; rows], time: None, chosen: None }
+        View {
+            schema,
+            columns: self.columns,
+            labels,
+            scenario: vec![0; rows],
+            time: None,
+            part: None,
+            item_vocabulary: None,
+            chosen: None,
+        }
     }
 }
 

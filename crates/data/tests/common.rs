@@ -106,6 +106,19 @@ pub fn message(config: &DatasetConfig, file: &str, edit: impl Fn(Vec<u8>) -> Vec
     message.strip_prefix(&folder).unwrap_or_else(|| panic!("no path in {message}")).to_string()
 }
 
+/// Copies what is in a folder into another one.
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (from, to) = entry.map(|e| (e.path(), to.join(e.file_name()))).unwrap();
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy(&from, &to);
+        } else {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+}
+
 /// A raw root and a cache root of their own; removed in the end.
 pub struct Place {
     _folder: tempfile::TempDir,
@@ -123,14 +136,7 @@ impl Place {
     /// With the fixtures in the raw root.
     pub fn new() -> Place {
         let place = Place::empty();
-        for folder in ["movielens-1m", "movielens-100k", "taobao-ad", "cikm2019-ecomm", "kuairand-pure"] {
-            let to = place.roots.raw.join(folder);
-            std::fs::create_dir(&to).unwrap();
-            for file in std::fs::read_dir(repository().join("data/fixtures").join(folder)).unwrap() {
-                let file = file.unwrap();
-                std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
-            }
-        }
+        copy(&repository().join("data/fixtures"), &place.roots.raw);
         place
     }
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// The raw root, where it has this folder or file; else none and a line that says so.
-fn raw(path: &str) -> Option<PathBuf> {
+pub fn raw(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("SCENAREC_RAW").map(PathBuf::from);
     let found = root.filter(|r| r.join(path).exists());
     if found.is_none() {

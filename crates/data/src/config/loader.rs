@@ -2,7 +2,7 @@
 use super::place::Place;
 use super::{Raw, exactly};
 use crate::loader::Loader;
-use crate::{Result, kuairand, movielens};
+use crate::{Result, amazon, douban, kuairand, movielens};
 use serde::Deserialize;
 
 #[derive(Clone, Copy, Deserialize)]
@@ -14,6 +14,9 @@ pub(super) enum LoaderName {
     CikmEcomm,
     #[serde(rename = "kuairand")]
     KuaiRand,
+    DoubanSplits,
+    DoubanRatings,
+    Amazon,
 }
 
 /// The layouts of all loaders that have several.
@@ -29,6 +32,20 @@ pub(super) enum RawLayout {
     KuaiRandK1,
     #[serde(rename = "27k")]
     KuaiRandK27,
+    #[serde(rename = "complete")]
+    DoubanComplete,
+    #[serde(rename = "without_movie_train")]
+    DoubanWithoutMovieTrain,
+}
+
+/// The ways of all loaders to thin a cold domain.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawThin {
+    FirstTwo,
+    TwoPerPart,
+    ThreePerUser,
+    None,
 }
 
 impl Raw {
@@ -39,6 +56,9 @@ impl Raw {
             LoaderName::MovielensAge => &["order"],
             LoaderName::TaobaoAd | LoaderName::CikmEcomm => &["count"],
             LoaderName::KuaiRand => &["layout", "tabs", "features"],
+            LoaderName::DoubanSplits => &["layout"],
+            LoaderName::DoubanRatings => &["thin"],
+            LoaderName::Amazon => &["thin", "valid_from", "test_from"],
         };
         let given = [
             ("layout", self.layout.is_some()),
@@ -47,6 +67,9 @@ impl Raw {
             ("order", self.order.is_some()),
             ("tabs", self.tabs.is_some()),
             ("features", self.features.is_some()),
+            ("thin", self.thin.is_some()),
+            ("valid_from", self.valid_from.is_some()),
+            ("test_from", self.test_from.is_some()),
         ];
         exactly(place, &[], "loader", needed, &given)?;
         let wrong = |key: &str, message| Err(place.at(&[key], 0, message));
@@ -82,6 +105,41 @@ impl Raw {
                 }
                 Loader::KuaiRand { layout, tabs, features }
             }
+            LoaderName::DoubanSplits => {
+                let layout = match given_key(self.layout) {
+                    RawLayout::DoubanComplete => douban::Layout::Complete,
+                    RawLayout::DoubanWithoutMovieTrain => douban::Layout::WithoutMovieTrain,
+                    _ => {
+                        let message = "this loader's layouts are complete and without_movie_train";
+                        return wrong("layout", message.into());
+                    }
+                };
+                Loader::DoubanSplits { layout }
+            }
+            LoaderName::DoubanRatings => {
+                let thin = match given_key(self.thin) {
+                    RawThin::FirstTwo => douban::Thin::FirstTwo,
+                    RawThin::None => douban::Thin::None,
+                    _ => return wrong("thin", "this loader thins by first_two or none".into()),
+                };
+                Loader::DoubanRatings { thin }
+            }
+            LoaderName::Amazon => {
+                let thin = match given_key(self.thin) {
+                    RawThin::TwoPerPart => amazon::Thin::TwoPerPart,
+                    RawThin::ThreePerUser => amazon::Thin::ThreePerUser,
+                    RawThin::None => amazon::Thin::None,
+                    _ => {
+                        let message = "this loader thins by two_per_part, three_per_user or none";
+                        return wrong("thin", message.into());
+                    }
+                };
+                let (valid_from, test_from) = (given_key(self.valid_from), given_key(self.test_from));
+                if let Err((key, message)) = check_dates(valid_from, test_from) {
+                    return wrong(key, message);
+                }
+                Loader::Amazon { thin, valid_from, test_from }
+            }
         })
     }
 }
@@ -89,6 +147,19 @@ impl Raw {
 /// The value of a key that [`exactly`] has found.
 fn given_key<T>(value: Option<T>) -> T {
     value.expect("a key that the loader needs is given")
+}
+
+/// Whether these are the starts of two days, one after the other; else the key to blame and why.
+fn check_dates(valid_from: i64, test_from: i64) -> std::result::Result<(), (&'static str, String)> {
+    for (key, time) in [("valid_from", valid_from), ("test_from", test_from)] {
+        if time % amazon::DAY != 0 {
+            return Err((key, format!("{time} should be the start of a day, a multiple of {}", amazon::DAY)));
+        }
+    }
+    match valid_from < test_from {
+        true => Ok(()),
+        false => Err(("test_from", format!("{test_from} should be later than valid_from ({valid_from})"))),
+    }
 }
 
 fn check_tabs(tabs: &[u8]) -> std::result::Result<(), String> {

@@ -21,6 +21,7 @@ pub(super) struct RawSplit {
 #[serde(rename_all = "snake_case")]
 enum PlanName {
     Ratio,
+    RatioPerScenario,
     ByPosition,
     ByTime,
     ColdItem,
@@ -31,7 +32,7 @@ impl RawSplit {
     /// The plan, where exactly its keys are given and their values make sense.
     pub fn check(&self, place: &Place) -> Result<SplitPlan> {
         let needed: &[&str] = match self.plan {
-            PlanName::Ratio => &["train", "valid", "test", "seed"],
+            PlanName::Ratio | PlanName::RatioPerScenario => &["train", "valid", "test", "seed"],
             PlanName::ByPosition | PlanName::ByTime => &["train", "valid", "test"],
             PlanName::ColdItem => &["threshold", "k"],
             PlanName::Given => &[],
@@ -66,8 +67,10 @@ impl RawSplit {
             }
         }
         let [train, valid, test] = [self.train, self.valid, self.test].map(Option::unwrap_or_default);
+        let seed = self.seed.unwrap_or_default();
         Ok(match self.plan {
-            PlanName::Ratio => SplitPlan::Ratio { train, valid, test, seed: self.seed.unwrap_or_default() },
+            PlanName::Ratio => SplitPlan::Ratio { train, valid, test, seed },
+            PlanName::RatioPerScenario => SplitPlan::RatioPerScenario { train, valid, test, seed },
             PlanName::ByPosition => SplitPlan::ByPosition { train, valid, test },
             PlanName::ByTime => SplitPlan::ByTime { train, valid, test },
             PlanName::ColdItem => {

@@ -1,6 +1,6 @@
 //! Values of a column as numbers, where a value may be missing.
+use crate::ids::Names;
 use crate::text::{Bad, Fields, show};
-use std::collections::HashMap;
 
 /// Stands for a missing value.
 pub(super) const MISSING: u32 = 0;
@@ -10,8 +10,7 @@ pub(super) const MISSING: u32 = 0;
 pub(crate) struct Codes {
     /// One per value; 0 for a missing one.
     pub codes: Vec<u32>,
-    number: HashMap<Box<[u8]>, u32>,
-    values: Vec<Box<[u8]>>,
+    values: Names,
 }
 
 impl Codes {
@@ -22,13 +21,7 @@ impl Codes {
     }
 
     fn number(&mut self, value: &[u8]) -> u32 {
-        if let Some(number) = self.number.get(value) {
-            return *number;
-        }
-        self.values.push(value.into());
-        let number = self.values.len() as u32;
-        self.number.insert(value.into(), number);
-        number
+        self.values.number(value) + 1
     }
 
     /// Appends the values that follow in the file.

@@ -1,11 +1,14 @@
 //! Simulated datasets: raw files in the official layouts, of any size, with known click probabilities.
 //!
 //! The files stand in where the real ones are absent, and they are a test bed: the structure is known (see
-//! `movielens::world` and `shop`), and `click_probability.f32` beside them holds the probability with which each row became a click, so that the best
-//! attainable AUC is known too. The same parameters give the same files.
+//! `movielens::world`, `shop` and `domains`), and `click_probability.f32` beside them holds the probability with which
+//! each row became a click, so that the best attainable AUC is known too. The same parameters give the same files.
+mod amazon;
 mod auc;
 mod cikm_ecomm;
 mod csv;
+mod domains;
+mod douban;
 mod kuairand;
 mod movielens;
 mod random;
@@ -26,9 +29,10 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimulateConfig {
-    /// Users; each has at least 20 ratings (MovieLens), or a row (the others).
+    /// Users; each has at least 20 ratings (MovieLens), five in each of their domains (Amazon), or a row (the others).
     pub users: usize,
-    /// Items. Each has a row, but for a few of the least popular movies of MovieLens.
+    /// Items. Each has a row, five in each of its domains (Amazon), but for some of the least popular ones of
+    /// MovieLens and Douban.
     pub items: usize,
     /// Rows, exactly; the dataset files of MovieLens call them ratings, as do jobs written earlier.
     #[serde(alias = "ratings")]
@@ -58,6 +62,15 @@ pub enum Simulator {
         /// The version, which names the files.
         layout: crate::kuairand::Layout,
     },
+    /// Douban's split files as Diff-MSR released them.
+    DoubanSplits {
+        /// Which of the files there are.
+        layout: crate::douban::Layout,
+    },
+    /// Douban's ratings.
+    DoubanRatings,
+    /// Amazon reviews, 5-core.
+    Amazon,
 }
 
 /// A simulated dataset in memory.
@@ -79,6 +92,9 @@ impl Simulator {
             Simulator::TaobaoAd => crate::taobao_ad::FILES.to_vec(),
             Simulator::CikmEcomm => crate::cikm_ecomm::FILES.to_vec(),
             Simulator::KuaiRand { layout } => layout.files().to_vec(),
+            Simulator::DoubanSplits { layout } => layout.files(),
+            Simulator::DoubanRatings => crate::douban::ratings::FILES.to_vec(),
+            Simulator::Amazon => crate::amazon::FILES.map(|names| names[0]).to_vec(),
         }
     }
 
@@ -86,8 +102,8 @@ impl Simulator {
     /// makes all files or none.
     pub(crate) fn tables(self) -> &'static [&'static str] {
         match self {
-            Simulator::Movielens { .. } | Simulator::TaobaoAd | Simulator::CikmEcomm => &[],
             Simulator::KuaiRand { layout } => layout.tables(),
+            _ => &[],
         }
     }
 
@@ -98,6 +114,8 @@ impl Simulator {
             Simulator::TaobaoAd => taobao_ad::VERSION,
             Simulator::CikmEcomm => cikm_ecomm::VERSION,
             Simulator::KuaiRand { .. } => kuairand::VERSION,
+            Simulator::DoubanSplits { .. } | Simulator::DoubanRatings => douban::VERSION,
+            Simulator::Amazon => amazon::VERSION,
         }
     }
 
@@ -105,7 +123,7 @@ impl Simulator {
     pub(crate) fn rows_key(self) -> &'static str {
         match self {
             Simulator::Movielens { .. } => "ratings",
-            Simulator::TaobaoAd | Simulator::CikmEcomm | Simulator::KuaiRand { .. } => "rows",
+            _ => "rows",
         }
     }
 
@@ -115,6 +133,9 @@ impl Simulator {
             Simulator::Movielens { .. } => movielens::check(config),
             Simulator::TaobaoAd | Simulator::CikmEcomm => shop::check(config),
             Simulator::KuaiRand { .. } => kuairand::check(config),
+            Simulator::DoubanSplits { layout } => douban::check(Some(layout), config),
+            Simulator::DoubanRatings => douban::check(None, config),
+            Simulator::Amazon => amazon::check(config),
         }
     }
 
@@ -124,6 +145,8 @@ impl Simulator {
             Simulator::Movielens { .. } => movielens::with_rows(config, rows),
             Simulator::TaobaoAd | Simulator::CikmEcomm => shop::with_rows(config, rows),
             Simulator::KuaiRand { .. } => kuairand::with_rows(config, rows),
+            Simulator::DoubanSplits { .. } | Simulator::DoubanRatings => douban::with_rows(config, rows),
+            Simulator::Amazon => amazon::with_rows(config, rows),
         }
     }
 
@@ -136,6 +159,9 @@ impl Simulator {
             Simulator::TaobaoAd => taobao_ad::simulate(config),
             Simulator::CikmEcomm => cikm_ecomm::simulate(config),
             Simulator::KuaiRand { layout } => kuairand::simulate(layout, config, tables)?,
+            Simulator::DoubanSplits { layout } => douban::splits(layout, config),
+            Simulator::DoubanRatings => douban::ratings(config),
+            Simulator::Amazon => amazon::simulate(config),
         })
     }
 }
@@ -206,6 +232,9 @@ fn write(
         let hash = hash.update_rayon(&bytes).finalize();
         report.files.insert(name.to_string(), hash.to_hex().to_string());
         let path = temporary.path().join(name);
+        if let Some(own) = path.parent() {
+            std::fs::create_dir_all(own).map_err(Error::io(own, "cannot make the folder"))?;
+        }
         std::fs::write(&path, bytes).map_err(Error::io(path, "cannot write the file"))?;
     }
     let path = temporary.path().join(REPORT);

@@ -80,6 +80,26 @@ pub(super) fn blend(side: &Taste, explained: f64, r: &mut impl Rng) -> Taste {
     std::array::from_fn(|d| explained.sqrt() * side[d] + (1.0 - explained).sqrt() * normal(r))
 }
 
+/// Whole numbers from `least` to `most` that sum to `total`; what is above `least` is in proportion to `share` as far as
+/// `most` allows. The callers grant that there is room.
+pub(super) fn shared_out(share: &[f64], total: usize, least: usize, most: usize) -> Vec<usize> {
+    let sum: f64 = share.iter().sum();
+    let rest = (total - least * share.len()) as f64;
+    let mut out: Vec<usize> = share.iter().map(|s| (least + (rest * s / sum) as usize).min(most)).collect();
+    // What rounding and the limit left over goes around, one each.
+    let mut left = total - out.iter().sum::<usize>();
+    while left > 0 {
+        for n in out.iter_mut().filter(|n| **n < most) {
+            if left == 0 {
+                break;
+            }
+            *n += 1;
+            left -= 1;
+        }
+    }
+    out
+}
+
 /// Puts values in random order.
 pub(super) fn shuffle<T>(values: &mut [T], r: &mut impl Rng) {
     for i in (1..values.len()).rev() {

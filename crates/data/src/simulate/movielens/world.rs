@@ -16,7 +16,8 @@ use super::MIN_ACTIVITY;
 use crate::movielens::{AGE_GROUPS, GENRES, Layout, OCCUPATIONS};
 use crate::simulate::SimulateConfig;
 use crate::simulate::random::{
-    D, Stream, Taste, Trait, blend, normal, rng, shuffle, sigmoid, standardise, standardise_tastes, taste,
+    D, Stream, Taste, Trait, blend, normal, rng, shared_out, shuffle, sigmoid, standardise,
+    standardise_tastes, taste,
 };
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
@@ -247,23 +248,7 @@ fn activity(config: SimulateConfig) -> Vec<usize> {
     let SimulateConfig { users, items, rows: ratings, seed } = config;
     let r = &mut rng(seed, Stream::Users, 1);
     let share: Vec<f64> = (0..users).map(|_| (ACTIVITY * normal(r)).exp()).collect();
-    let total: f64 = share.iter().sum();
-    let rest = (ratings - MIN_ACTIVITY * users) as f64;
-    let most = items / 2;
-    let mut out: Vec<usize> =
-        share.iter().map(|s| (MIN_ACTIVITY + (rest * s / total) as usize).min(most)).collect();
-    // What rounding and the limit left over goes around, one rating each. `check` grants that there is room.
-    let mut left = ratings - out.iter().sum::<usize>();
-    while left > 0 {
-        for n in out.iter_mut().filter(|n| **n < most) {
-            if left == 0 {
-                break;
-            }
-            *n += 1;
-            left -= 1;
-        }
-    }
-    out
+    shared_out(&share, ratings, MIN_ACTIVITY, items / 2)
 }
 
 /// An invented word for every number: syllables are the number's digits, some end in a letter beyond ASCII.
