@@ -5,6 +5,11 @@
 #include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_addcdiv.h>
+#include <ATen/ops/_foreach_addcmul.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_sqrt.h>
 #include <ATen/ops/_fused_adagrad.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_sgd.h>
@@ -71,6 +76,21 @@ char* scenarec_fused_sgd(size_t n, at::Tensor** params, at::Tensor** grads, doub
         auto p = list(params, n), g = list(grads, n);
         at::_fused_sgd_(p, g, {}, weight_decay, /*momentum=*/0.0, lr, /*dampening=*/0.0, /*nesterov=*/false,
                         /*maximize=*/false, /*is_first_step=*/false);
+    });
+}
+
+// torch.optim.RMSprop has no fused kernel; these are the steps of its foreach form.
+char* scenarec_rmsprop(size_t n, at::Tensor** params, at::Tensor** grads, at::Tensor** square_avgs, double lr,
+                       double alpha, double eps, double weight_decay) {
+    return guarded([&] {
+        at::NoGradGuard guard;
+        auto p = list(params, n), g = list(grads, n), v = list(square_avgs, n);
+        if (weight_decay != 0) g = at::_foreach_add(g, p, weight_decay);
+        at::_foreach_mul_(v, alpha);
+        at::_foreach_addcmul_(v, g, g, 1 - alpha);
+        auto root = at::_foreach_sqrt(v);
+        at::_foreach_add_(root, eps);
+        at::_foreach_addcdiv_(p, g, root, -lr);
     });
 }
 

@@ -58,21 +58,25 @@ pub enum InitScheme {
     Embeddings(f64),
     /// Every parameter, batch norm's scale and all biases included, U(-a, a) (CVAR's programs).
     Uniform(f64),
+    /// Each layer by PyTorch's rule for it; embeddings Xavier-uniform as if the net's tables were one matrix, U(±√(6/(rows +
+    /// d))) with the rows of all tables together (Diff-MSR's program, which keeps the ids of all fields in one table).
+    JointXavier,
 }
 
 impl InitScheme {
     /// The rule for a tensor whose layer would use `own`.
     pub fn apply(self, own: Init) -> Init {
         match self {
-            Self::Torch | Self::Embeddings(_) => own,
+            Self::Torch | Self::Embeddings(_) | Self::JointXavier => own,
             Self::Uniform(a) => Init::Uniform(a),
         }
     }
 
-    /// The rule for embeddings.
-    pub fn embeddings(self) -> Init {
+    /// The rule for embeddings of width `dim` in tables that have `rows` rows together.
+    pub fn embeddings(self, rows: usize, dim: usize) -> Init {
         match self {
             Self::Embeddings(std) => Init::Normal { std },
+            Self::JointXavier => Init::xavier_uniform(rows as i64, dim as i64),
             scheme => scheme.apply(Init::Normal { std: 1.0 }),
         }
     }
@@ -92,5 +96,17 @@ mod tests {
         let v = Init::xavier_normal(48, 16).draw(n, &mut stream(1, "w"));
         let var = v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / n as f64;
         assert!((var - 2.0 / 64.0).abs() < 5e-4, "{var}");
+    }
+
+    #[test]
+    fn schemes_say_how_embeddings_begin() {
+        // Diff-MSR's table for Douban: 3 domains, 2,718 users, 21,909 items.
+        let bound = |init| if let Init::Uniform(a) = init { a } else { panic!("{init:?} is not uniform") };
+        let joint = bound(InitScheme::JointXavier.embeddings(24_630, 16));
+        assert!((joint - 0.015603).abs() < 1e-6, "{joint}");
+        assert_eq!(bound(InitScheme::Uniform(0.01).embeddings(24_630, 16)), 0.01);
+        assert_eq!(InitScheme::Torch.embeddings(24_630, 16), Init::Normal { std: 1.0 });
+        assert_eq!(InitScheme::Embeddings(1e-4).embeddings(24_630, 16), Init::Normal { std: 1e-4 });
+        assert_eq!(InitScheme::JointXavier.apply(Init::linear(4)), Init::Uniform(0.5));
     }
 }

@@ -162,7 +162,7 @@ impl Weights {
 
 /// A model, its tables and parameters.
 pub struct Net {
-    /// What the optimiser works on. Tables are called `embedding.<table>`.
+    /// What the optimiser works on. Tables are called `embedding.<table>`, those of first-order weights `linear.<table>`.
     pub weights: Weights,
     model: Box<dyn CtrModel>,
 }
@@ -182,9 +182,34 @@ impl Net {
         build: Build,
         model: impl FnOnce(&mut Params) -> Result<Box<dyn CtrModel>>,
     ) -> Result<Self> {
+        Self::of(schema, dim, scheme, build, false, model)
+    }
+
+    /// The same with a scalar weight per id beside its vector, which the model finds in [`Embedded::linear`].
+    pub fn with_linear(
+        schema: &Schema,
+        dim: usize,
+        scheme: InitScheme,
+        build: Build,
+        model: impl FnOnce(&mut Params) -> Result<Box<dyn CtrModel>>,
+    ) -> Result<Self> {
+        Self::of(schema, dim, scheme, build, true, model)
+    }
+
+    fn of(
+        schema: &Schema,
+        dim: usize,
+        scheme: InitScheme,
+        build: Build,
+        linear: bool,
+        model: impl FnOnce(&mut Params) -> Result<Box<dyn CtrModel>>,
+    ) -> Result<Self> {
         let Build { seed, device, backend } = build;
-        let tables =
+        let mut tables =
             FeatureEmbedding::new(schema, |_| true, "embedding.", dim, scheme, seed, device, backend)?;
+        if linear {
+            tables = tables.with_linear(schema, "linear.", scheme, seed, backend)?;
+        }
         let mut params = ParamSet::new(device, seed, scheme);
         let model = model(&mut params.root())?;
         Ok(Self { weights: Weights { tables, params }, model })

@@ -18,6 +18,8 @@ pub enum OptimName {
     Adagrad,
     /// `torch.optim.SGD` without momentum.
     Sgd,
+    /// `torch.optim.RMSprop` without momentum, not centred; for dense parameters only.
+    Rmsprop,
 }
 
 fn beta1() -> f64 {
@@ -28,6 +30,12 @@ fn beta2() -> f64 {
 }
 fn eps() -> f64 {
     1e-8
+}
+fn alpha() -> f64 {
+    0.99
+}
+fn is_default_alpha(value: &f64) -> bool {
+    *value == alpha()
 }
 
 /// An optimiser's settings, torch.optim's names and defaults.
@@ -56,6 +64,10 @@ pub struct OptimSpec {
     /// Adagrad's sum of squares at the start.
     #[serde(default)]
     pub initial_accumulator: f64,
+    /// RMSprop's decay of the mean square. Written out only where it is not torch.optim's: it enters the hashes of
+    /// settings, and those of finished runs are older than it.
+    #[serde(default = "alpha", skip_serializing_if = "is_default_alpha")]
+    pub alpha: f64,
 }
 
 impl OptimSpec {
@@ -70,20 +82,23 @@ impl OptimSpec {
             eps: eps(),
             lr_decay: 0.0,
             initial_accumulator: 0.0,
+            alpha: alpha(),
         }
     }
 
-    fn rule(&self) -> Rule {
+    /// What deferred tables are trained by; none for an optimiser that cannot train them.
+    fn rule(&self) -> Option<Rule> {
         let &Self { weight_decay, beta1, beta2, eps, lr_decay, initial_accumulator, .. } = self;
         match self.name {
-            OptimName::Adam => Rule::Adam { beta1, beta2, eps, weight_decay },
-            OptimName::Adagrad => Rule::Adagrad { lr_decay, eps, initial_accumulator, weight_decay },
-            OptimName::Sgd => Rule::Sgd { momentum: 0.0, weight_decay },
+            OptimName::Adam => Some(Rule::Adam { beta1, beta2, eps, weight_decay }),
+            OptimName::Adagrad => Some(Rule::Adagrad { lr_decay, eps, initial_accumulator, weight_decay }),
+            OptimName::Sgd => Some(Rule::Sgd { momentum: 0.0, weight_decay }),
+            OptimName::Rmsprop => None,
         }
     }
 }
 
-/// A dense parameter with its state: Adam's two moments, Adagrad's sum, none for SGD.
+/// A dense parameter with its state: Adam's two moments, Adagrad's sum, RMSprop's mean square, none for SGD.
 #[derive(Debug)]
 struct Slot {
     parameter: Tensor,
@@ -118,9 +133,11 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// Starts from zero state. Tables are brought up to date first; an optimiser made for the same weights before is
-    /// finished with its tables.
+    /// finished with its tables. RMSprop takes no deferred table: a loss that depends on one is then an error.
     pub fn new(spec: OptimSpec, weights: &mut Weights) -> Self {
-        weights.tables.attach(spec.rule());
+        if let Some(rule) = spec.rule() {
+            weights.tables.attach(rule);
+        }
         let mut parameters = weights.params.active();
         parameters.extend(weights.tables.dense_parameters());
         Self::of(spec, parameters)
@@ -142,6 +159,7 @@ impl Optimizer {
                 OptimName::Adam => vec![zeros(), zeros()],
                 OptimName::Adagrad => vec![parameter.detach().full_like(spec.initial_accumulator)],
                 OptimName::Sgd => vec![],
+                OptimName::Rmsprop => vec![zeros()],
             };
             let steps = Tensor::zeros([] as [i64; 0], (Kind::Float, parameter.device()));
             Slot { moments, steps, parameter, gradient: None }
@@ -194,6 +212,11 @@ impl Optimizer {
                 rest = &rest[1..];
             }
             let (sparse, more) = rest.split_at(lookups.len());
+            ensure!(
+                optimizer.spec.rule().is_some() || !sparse.iter().any(Tensor::defined),
+                "rmsprop trains dense parameters only, but the loss depends on embedding tables: freeze them, or \
+                 choose another optimiser"
+            );
             weights.tables.accumulate(lookups, sparse);
             rest = more;
         }
@@ -217,7 +240,7 @@ impl Optimizer {
         let (p, g) = (pointers(&mut slots.iter().map(|s| &s.parameter)), pointers(&mut contiguous.iter()));
         let moment = |i: usize| pointers(&mut slots.iter().map(|s| &s.moments[i]));
         let t = pointers(&mut slots.iter().map(|s| &s.steps));
-        let &OptimSpec { lr, weight_decay, beta1, beta2, eps, lr_decay, .. } = &self.spec;
+        let &OptimSpec { lr, weight_decay, beta1, beta2, eps, lr_decay, alpha, .. } = &self.spec;
         // SAFETY: every array holds n pointers to live tensors, which the shim only reads during the call.
         check(unsafe {
             match self.spec.name {
@@ -252,6 +275,10 @@ impl Optimizer {
                     )
                 }
                 OptimName::Sgd => scenarec_fused_sgd(n, p.as_ptr(), g.as_ptr(), lr, weight_decay),
+                OptimName::Rmsprop => {
+                    let v = moment(0);
+                    scenarec_rmsprop(n, p.as_ptr(), g.as_ptr(), v.as_ptr(), lr, alpha, eps, weight_decay)
+                }
             }
         })
     }
@@ -315,6 +342,16 @@ unsafe extern "C" {
         params: Tensors,
         grads: Tensors,
         lr: f64,
+        weight_decay: f64,
+    ) -> *mut c_char;
+    fn scenarec_rmsprop(
+        n: usize,
+        params: Tensors,
+        grads: Tensors,
+        square_avgs: Tensors,
+        lr: f64,
+        alpha: f64,
+        eps: f64,
         weight_decay: f64,
     ) -> *mut c_char;
     fn scenarec_deterministic() -> *mut c_char;

@@ -94,6 +94,8 @@ pub fn dataset(rows: usize, tasks: usize) -> Arc<Dataset> {
         scenario: scenario.iter().map(|s| *s as u16).collect(),
         time: None,
         session: None,
+        part: None,
+        item_vocabulary: None,
         click_probability: None,
         fingerprint: "synthetic".into(),
     };

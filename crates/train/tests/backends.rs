@@ -17,6 +17,7 @@ fn train(backend: Backend, spec: OptimSpec) -> [State; 3] {
     let tables =
         FeatureEmbedding::new(&schema, |_| true, "t.", DIM, InitScheme::Torch, seed, device, backend)
             .unwrap();
+    let tables = tables.with_linear(&schema, "l.", InitScheme::Torch, seed, backend).unwrap();
     let slots = schema.embedded().count() as i64;
     let replaced = tables.slot("genres").unwrap();
     let mut params = ParamSet::new(Device::Cpu, seed, InitScheme::Torch);
@@ -34,7 +35,7 @@ fn train(backend: Backend, spec: OptimSpec) -> [State; 3] {
     let mut middle = State::new();
     for (step, batch) in feed.shuffled(16, &mut stream(5, "order")).enumerate() {
         match step {
-            25 => guard = Some(weights.freeze(&["t.user_id", "t.word"], Mode::Train).unwrap()),
+            25 => guard = Some(weights.freeze(&["t.user_id", "t.word", "l.genre"], Mode::Train).unwrap()),
             45 => drop(guard.take()),
             50 => middle = weights.state(),
             55 => {
@@ -60,7 +61,8 @@ fn train(backend: Backend, spec: OptimSpec) -> [State; 3] {
                 false,
                 tch::Kind::Float,
             );
-            linear + x.fields.tanh().flatten(1, 2).matmul(&wide) + history.matmul(&behaviour)
+            let first_order = x.linear.sum_dim_intlist([1i64].as_slice(), true, tch::Kind::Float);
+            linear + first_order + x.fields.tanh().flatten(1, 2).matmul(&wide) + history.matmul(&behaviour)
         };
         optimizer.step(&bce(&logits, &labels(&batch, Device::Cpu)), &mut weights).unwrap();
     }

@@ -19,6 +19,15 @@ fn weights(backend: Backend) -> Weights {
     Weights { tables, params: ParamSet::new(device, seed, InitScheme::Torch) }
 }
 
+/// The same with a scalar weight per id.
+fn with_linear(backend: Backend, scheme: InitScheme) -> Weights {
+    let Build { seed, device, .. } = Build::cpu(3);
+    let tables =
+        FeatureEmbedding::new(&schema(1), |_| true, "t.", DIM, scheme, seed, device, backend).unwrap();
+    let tables = tables.with_linear(&schema(1), "l.", scheme, seed, backend).unwrap();
+    Weights { tables, params: ParamSet::new(device, seed, scheme) }
+}
+
 fn sgd(lr: f64) -> OptimSpec {
     OptimSpec { name: OptimName::Sgd, ..OptimSpec::adam(lr, 0.0) }
 }
@@ -249,4 +258,91 @@ fn tables_start_normal_and_fields_that_name_one_table_share_it() {
     let most = small.state().values().map(magnitude).fold(0.0, f64::max);
     assert!(most <= 0.01 && most > 0.009, "{most}");
     assert_eq!(Init::Constant(2.0).draw(2, &mut scenarec_train::rng::stream(1, "c")), [2.0, 2.0]);
+}
+
+const LINEAR: [&str; 5] = ["l.genre", "l.item_id", "l.user_id", "l.word", "l.year"];
+
+#[test]
+fn a_fields_weight_is_pooled_as_its_vector_is() {
+    let batch = batch();
+    for backend in BACKENDS {
+        let mut plain = weights(backend);
+        assert_eq!(plain.tables.embed(&batch).linear.size(), [16, 0]);
+        let mut w = with_linear(backend, InitScheme::Torch);
+        // Vectors whose first numbers are the scalar weights.
+        let mut state = w.state();
+        for table in LINEAR {
+            let values = state[table].copy();
+            let vectors = state.get_mut(&table.replace("l.", "t.")).unwrap();
+            let rest = vectors.narrow(1, 1, DIM as i64 - 1);
+            *vectors = Tensor::cat(&[values, rest], 1);
+        }
+        w.load(&state, "").unwrap();
+        for (track, frozen) in [(false, false), (true, false), (true, true)] {
+            let _guard = frozen.then(|| w.freeze(&["l.word", "t.item_id"], Mode::Eval).unwrap());
+            let x = w.tables.embed_with(&batch, track, None);
+            assert_eq!(x.linear.size(), [16, 7]);
+            assert!(magnitude(&x.linear) > 0.1);
+            assert!(distance(&x.linear, &x.fields.select(2, 0)) < 1e-6, "{backend:?}");
+        }
+        // Another vector is no other id.
+        let vector = Tensor::full([16, DIM as i64], 7.0, (Kind::Float, Device::Cpu));
+        let x = w.tables.embed(&batch);
+        assert_eq!(x.with_field(3, &vector).linear, x.linear);
+        assert_eq!(w.tables.embed_with(&batch, false, Some((3, &vector))).linear, x.linear);
+    }
+}
+
+#[test]
+fn scalar_weights_are_learned_frozen_and_kept_by_name() {
+    for backend in BACKENDS {
+        let mut w = with_linear(backend, InitScheme::Torch);
+        let batch = batch();
+        let loss = |x: &Embedded| (x.linear.sin() * 2.0).sum(Kind::Float);
+        let x = w.tables.embed_with(&batch, true, None);
+        let gradients = w.gradients(&loss(&x)).unwrap();
+        assert_eq!(gradients.keys().map(String::as_str).collect::<Vec<_>>(), LINEAR, "{backend:?}");
+        let before = w.state();
+        let guard = w.freeze(&["l.word"], Mode::Eval).unwrap();
+        let mut optimizer = Optimizer::new(sgd(1.0), &mut w);
+        let x = w.tables.embed_with(&batch, true, None);
+        optimizer.step(&loss(&x), &mut w).unwrap();
+        drop(guard);
+        let after = w.state();
+        for (name, value) in &before {
+            let moved = match gradients.get(name).filter(|_| name != "l.word") {
+                Some(gradient) => value - gradient,
+                None => value.copy(),
+            };
+            assert!(distance(&after[name], &moved) < 1e-6, "{backend:?}: {name}");
+        }
+        let some = w.tables.get_rows("l.item_id", &[39, 0]).unwrap();
+        let expected = after["l.item_id"].index_select(0, &Tensor::from_slice(&[39i64, 0]));
+        assert_eq!((some.size(), to_vec(&some)), (vec![2, 1], to_vec(&expected)));
+        w.tables.set_rows("l.item_id", &[3], &Tensor::from_slice(&[5f32]).unsqueeze(1)).unwrap();
+        assert_eq!(to_vec(&w.tables.get_rows("l.item_id", &[3]).unwrap()), [5.0]);
+        let mut fresh = with_linear(backend, InitScheme::Uniform(0.01));
+        fresh.load(&after, "").unwrap();
+        assert!(fresh.state().iter().all(|(name, value)| distance(value, &after[name]) == 0.0));
+    }
+}
+
+/// 98 rows in five tables, of which every draw is one of a matrix of 98 rows.
+#[test]
+fn tables_can_begin_as_one_xavier_matrix() {
+    let mut w = with_linear(Backend::Deferred, InitScheme::JointXavier);
+    let state = w.state();
+    let of = |prefix: &str| -> Vec<f32> {
+        state.iter().filter(|(n, _)| n.starts_with(prefix)).flat_map(|(_, t)| to_vec(t)).collect()
+    };
+    for (prefix, dim) in [("t.", DIM), ("l.", 1)] {
+        let values = of(prefix);
+        assert_eq!(values.len(), 98 * dim);
+        let bound = (6.0 / (98.0 + dim as f32)).sqrt();
+        let most = values.iter().fold(0f32, |m, v| m.max(v.abs()));
+        assert!(most <= bound && most > 0.95 * bound, "{prefix}: {most} of {bound}");
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        let deviation = bound / (3.0 * values.len() as f32).sqrt();
+        assert!(mean.abs() < 4.0 * deviation, "{prefix}: {mean}");
+    }
 }

@@ -1,7 +1,15 @@
-//! `EmbeddingTable` against trajectories written by PyTorch itself (golden/gen/optimizers.py).
+//! `EmbeddingTable`, and a dense parameter under RMSprop, against trajectories written by PyTorch itself
+//! (golden/gen/optimizers.py, golden/gen/optimizers_rmsprop.py).
 
+use crate::optimizers::weights;
 use safetensors::SafeTensors;
-use scenarec_train::table::{Bags, EmbeddingTable, Rule};
+use scenarec_train::{
+    Init, OptimSpec, Optimizer,
+    optim::OptimName,
+    table::{Bags, EmbeddingTable, Rule},
+    to_vec,
+};
+use tch::{Kind, Tensor};
 
 /// The settings of the script's cases.
 fn cases() -> Vec<(&'static str, Rule)> {
@@ -84,5 +92,47 @@ fn optimizers_equal_pytorch() {
             "{name}: all of the file is used"
         );
         println!("{name}: max |difference| / max |movement| {worst:.1e}");
+    }
+}
+
+#[test]
+fn rmsprop_equals_pytorch() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/optimizers-rmsprop.safetensors");
+    let bytes = std::fs::read(path).expect("golden/optimizers-rmsprop.safetensors is part of the repository");
+    let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
+    // The settings of the script's cases.
+    let plain = OptimSpec { name: OptimName::Rmsprop, ..OptimSpec::adam(1e-3, 0.0) };
+    let cases = [
+        ("rmsprop", plain),
+        ("rmsprop_decay", OptimSpec { weight_decay: 1e-2, ..plain }),
+        ("rmsprop_alpha", OptimSpec { lr: 1e-2, alpha: 0.9, eps: 1e-3, ..plain }),
+    ];
+    for (name, spec) in cases {
+        let floats = |key: &str| values(&file, &format!("{name}.{key}"), f32::from_le_bytes);
+        let ints = |key: &str| values(&file, &format!("{name}.{key}"), i32::from_le_bytes);
+        let lrs = values(&file, &format!("{name}.lrs"), f64::from_le_bytes);
+        let (grads, used, expected) = (floats("grads"), ints("used"), floats("weights"));
+        let n = grads.len() / lrs.len();
+        let mut marks = ints("marks").into_iter().zip(expected.chunks_exact(n)).peekable();
+        let (_, start) = marks.next().expect("the weights before the first step");
+
+        let (mut weights, a, _) = weights();
+        let p = weights.params.root().parameter("w", &[n as i64], Init::Constant(0.0));
+        tch::no_grad(|| p.shallow_clone().copy_(&Tensor::from_slice(start)));
+        let mut optimizer = Optimizer::new(spec, &mut weights);
+        for (step, (&lr, grad)) in lrs.iter().zip(grads.chunks_exact(n)).enumerate() {
+            optimizer.set_lr(lr);
+            // A loss without the parameter still has to depend on something.
+            let loss = if used[step] == 1 { &p * Tensor::from_slice(grad) } else { &a * 1.0 };
+            optimizer.step(&loss.sum(Kind::Float), &mut weights).unwrap();
+            if let Some((_, expected)) = marks.next_if(|&(mark, _)| mark as usize == step + 1) {
+                let distance =
+                    |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+                // In the first steps weights move by little more than their own resolution, 6e-8 above 0.5.
+                let error = (distance(&to_vec(&p), expected) - 6e-8).max(0.0) / distance(expected, start);
+                assert!(error < 1e-5, "{name} after {} steps: {error:e}", step + 1);
+            }
+        }
+        assert!(marks.next().is_none(), "{name}: all of the file is used");
     }
 }

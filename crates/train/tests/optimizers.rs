@@ -1,7 +1,9 @@
 //! The dense optimisers against their formulas, written out.
 use scenarec_train::{
-    Backend, FeatureEmbedding, Init, InitScheme, OptimSpec, Optimizer, ParamSet, Weights, optim::OptimName,
-    testing::schema, to_vec,
+    Backend, FeatureEmbedding, Init, InitScheme, OptimSpec, Optimizer, ParamSet, Weights,
+    optim::OptimName,
+    testing::{dataset, schema},
+    to_vec,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -9,7 +11,7 @@ const STEPS: usize = 200;
 const START: [f64; 3] = [0.5, -1.0, 2.0];
 
 /// Two parameters `a` and `b`, and no table in the graph.
-fn weights() -> (Weights, Tensor, Tensor) {
+pub fn weights() -> (Weights, Tensor, Tensor) {
     let tables = FeatureEmbedding::new(
         &schema(1),
         |f| f == "year",
@@ -118,6 +120,55 @@ fn sgd_is_its_formula() {
     check(OptimSpec { weight_decay: 0.1, ..spec }, 0.0, sgd);
 }
 
+fn rmsprop(spec: &OptimSpec, w: f64, state: &mut [f64; 2], g: f64, lr: f64, _: i32) -> f64 {
+    state[0] = spec.alpha * state[0] + (1.0 - spec.alpha) * g * g;
+    w - lr * g / (state[0].sqrt() + spec.eps)
+}
+
+#[test]
+fn rmsprop_is_its_formula() {
+    let spec = OptimSpec { name: OptimName::Rmsprop, ..OptimSpec::adam(0.02, 0.0) };
+    check(spec, 0.0, rmsprop);
+    check(OptimSpec { alpha: 0.8, eps: 1e-3, weight_decay: 0.1, ..spec }, 0.0, rmsprop);
+}
+
+#[test]
+fn rmsprop_refuses_deferred_tables_and_takes_dense_ones() {
+    let spec = OptimSpec { name: OptimName::Rmsprop, ..OptimSpec::adam(0.02, 0.0) };
+    let data = dataset(8, 1);
+    let batch = scenarec_train::batch::gather(&data, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    for backend in [Backend::Deferred, Backend::Dense] {
+        let (schema, scheme) = (schema(1), InitScheme::Torch);
+        let tables =
+            FeatureEmbedding::new(&schema, |f| f == "year", "t.", 2, scheme, 1, Device::Cpu, backend);
+        let params = ParamSet::new(Device::Cpu, 1, InitScheme::Torch);
+        let mut weights = Weights { tables: tables.unwrap(), params };
+        let before = to_vec(&weights.tables.state()["t.year"]);
+        let mut optimizer = Optimizer::new(spec, &mut weights);
+        let w = weights.params.root().parameter("w", &[2], Init::Constant(1.0));
+        let mut all = Optimizer::of_parameters(spec, &weights, &["w"]).unwrap();
+        let x = weights.tables.embed_with(&batch, true, None).fields;
+        let loss = (&x * &w).square().sum(Kind::Float);
+        let result = optimizer.accumulate(&loss, &mut weights);
+        let moved = |weights: &mut Weights| to_vec(&weights.tables.state()["t.year"]) != before;
+        match backend {
+            Backend::Deferred => {
+                let error = result.unwrap_err().to_string();
+                assert!(error.starts_with("rmsprop trains dense parameters only"), "{error}");
+                // Without look-ups that are tracked there is nothing to refuse.
+                let x = weights.tables.embed(&batch).fields;
+                all.step(&(x * &w).square().sum(Kind::Float), &mut weights).unwrap();
+                assert!(!moved(&mut weights) && to_vec(&w) != [1.0, 1.0]);
+            }
+            Backend::Dense => {
+                result.unwrap();
+                optimizer.apply(&mut weights).unwrap();
+                assert!(moved(&mut weights));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_second_optimiser_starts_from_zero() {
     let (mut weights, a, _) = weights();
@@ -140,7 +191,11 @@ fn a_second_optimiser_starts_from_zero() {
 fn settings_are_read_with_pytorchs_defaults() {
     let spec: OptimSpec = serde_yaml::from_str("{name: adam, lr: 0.001}").unwrap();
     assert_eq!(spec, OptimSpec::adam(0.001, 0.0));
-    assert_eq!((spec.beta1, spec.beta2, spec.eps), (0.9, 0.999, 1e-8));
+    assert_eq!((spec.beta1, spec.beta2, spec.eps, spec.alpha), (0.9, 0.999, 1e-8, 0.99));
+    // What is written holds RMSprop's setting only where it is not the default.
+    let written = |spec: &OptimSpec| serde_yaml::to_string(spec).unwrap();
+    assert!(!written(&spec).contains("alpha"));
+    assert!(written(&OptimSpec { alpha: 0.9, ..spec }).contains("alpha: 0.9"));
     let error =
         serde_yaml::from_str::<OptimSpec>("{name: adam, lr: 0.001, decay: 1}").unwrap_err().to_string();
     assert!(error.contains("unknown field `decay`"), "{error}");

@@ -8,6 +8,8 @@ use tch::Tensor;
 pub struct Embedded {
     /// `[B, F, d]`, in the schema's order.
     pub fields: Tensor,
+    /// A weight per field, `[B, F]`: its id's, or those of its ids pooled as their vectors are. `[B, 0]` for nets without.
+    pub linear: Tensor,
     /// Behaviour sequences, in the schema's order.
     pub sequences: Vec<EmbeddedSequence>,
     /// `[B, R]`, in the schema's order.
@@ -36,7 +38,7 @@ impl Embedded {
         Tensor::cat(&[&self.fields.flatten(1, 2), &self.reals], 1)
     }
 
-    /// The same batch with field number `field` replaced by `vector` `[B, d]`.
+    /// The same batch with the vector of field number `field` replaced by `vector` `[B, d]`; its first-order weight stays.
     pub fn with_field(&self, field: i64, vector: &Tensor) -> Self {
         let f = self.fields.size()[1];
         let parts = [
@@ -50,6 +52,7 @@ impl Embedded {
             .map(|s| EmbeddedSequence { x: s.x.shallow_clone(), mask: s.mask.shallow_clone() });
         Self {
             fields: Tensor::cat(&parts, 1),
+            linear: self.linear.shallow_clone(),
             sequences: sequences.collect(),
             reals: self.reals.shallow_clone(),
             scenario: self.scenario.shallow_clone(),

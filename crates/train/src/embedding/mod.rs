@@ -2,19 +2,17 @@
 //! a field's vector can be replaced.
 mod embedded;
 mod groups;
+mod lookup;
 mod rows;
 mod training;
 
 pub use embedded::{Embedded, EmbeddedSequence};
 pub use groups::Groups;
+pub(crate) use lookup::Lookup;
 
-use crate::{
-    batch::{Batch, Ids},
-    init::InitScheme,
-    memory, rng,
-    table::{Bags, EmbeddingTable},
-};
+use crate::{batch::Batch, init::InitScheme, rng, table::EmbeddingTable};
 use anyhow::{Context, Result, ensure};
+use lookup::FieldSource;
 use scenarec_data::{Kind as FieldKind, Schema};
 use std::{cell::Cell, rc::Rc};
 use tch::{Device, Kind, Tensor};
@@ -40,6 +38,32 @@ enum Store {
     Dense(Tensor),
 }
 
+impl Store {
+    fn new(name: &str, values: Vec<f32>, dim: usize, device: Device, backend: Backend) -> Self {
+        match backend {
+            Backend::Deferred => Self::Deferred(Box::new(EmbeddingTable::new(values, dim).named(name))),
+            Backend::Dense => {
+                let t = Tensor::from_slice(&values).reshape([-1, dim as i64]).to_device(device);
+                Self::Dense(t.set_requires_grad(true))
+            }
+        }
+    }
+
+    fn rows(&self) -> usize {
+        match self {
+            Self::Deferred(t) => t.rows(),
+            Self::Dense(t) => t.size()[0] as usize,
+        }
+    }
+
+    fn dim(&self) -> usize {
+        match self {
+            Self::Deferred(t) => t.dim(),
+            Self::Dense(t) => t.size()[1] as usize,
+        }
+    }
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -56,33 +80,19 @@ struct NamedTable {
     frozen: Rc<Cell<bool>>,
 }
 
-/// A tracked look-up that waits for its gradient.
-#[derive(Debug)]
-pub(crate) struct Lookup {
-    table: usize,
-    ids: Ids,
-    /// `[B, 1, d]`.
-    pub(crate) leaf: Tensor,
-}
-
-/// The tables of some fields of a schema, all of one width.
+/// The tables of some fields of a schema, all of one width, and, where a net asks for them, a scalar weight per id beside
+/// the vectors.
 #[derive(Debug)]
 pub struct FeatureEmbedding {
-    fields: Vec<FieldSource>,
+    fields: Rc<[FieldSource]>,
+    /// Whence the scalar weights of the same fields come; empty for nets without.
+    linear: Rc<[FieldSource]>,
     sequences: Vec<FieldSource>,
     tables: Vec<NamedTable>,
     dim: usize,
     scenarios: usize,
     device: Device,
     pending: Vec<Lookup>,
-}
-
-#[derive(Debug)]
-struct FieldSource {
-    name: String,
-    /// Place among the batch's entries of the same kind.
-    entry: usize,
-    table: usize,
 }
 
 impl FeatureEmbedding {
@@ -102,59 +112,53 @@ impl FeatureEmbedding {
             backend == Backend::Dense || device == Device::Cpu,
             "deferred tables live in main memory; on {device:?} tables are dense"
         );
+        let Sources { fields, sequences, tables } = Sources::of(schema, wanted, prefix)?;
         let mut all = Self {
-            fields: Vec::new(),
-            sequences: Vec::new(),
+            fields: fields.into(),
+            linear: Rc::default(),
+            sequences,
             tables: Vec::new(),
             dim,
             scenarios: schema.scenarios.len(),
             device,
             pending: Vec::new(),
         };
-        let (mut field_entry, mut sequence_entry) = (0, 0);
-        for field in &schema.fields {
-            let entry = match field.kind {
-                FieldKind::Real => continue,
-                FieldKind::Sequence { .. } => &mut sequence_entry,
-                FieldKind::Id | FieldKind::Bag(_) => &mut field_entry,
-            };
-            let at = *entry;
-            *entry += 1;
-            if !wanted(&field.name) {
-                continue;
-            }
-            let table = field.table.as_deref().context("a field of ids names its table")?;
-            let name = format!("{prefix}{table}");
-            let table = match all.tables.iter().position(|t| t.name == name) {
-                Some(known) => known,
-                None => {
-                    let rows = schema.table(table).with_context(|| format!("no table {table:?}"))?.1.rows;
-                    let values = scheme.embeddings().draw(rows * dim, &mut rng::stream(seed, &name));
-                    all.tables.push(NamedTable {
-                        store: all.store(&name, values, backend),
-                        name,
-                        frozen: Rc::default(),
-                    });
-                    all.tables.len() - 1
-                }
-            };
-            let source = FieldSource { name: field.name.clone(), entry: at, table };
-            if matches!(field.kind, FieldKind::Sequence { .. }) {
-                all.sequences.push(source);
-            } else {
-                all.fields.push(source);
-            }
-        }
+        all.add(tables, dim, scheme, seed, backend);
         Ok(all)
     }
 
-    fn store(&self, name: &str, values: Vec<f32>, backend: Backend) -> Store {
-        match backend {
-            Backend::Deferred => Store::Deferred(Box::new(EmbeddingTable::new(values, self.dim).named(name))),
-            Backend::Dense => {
-                let t = Tensor::from_slice(&values).reshape([-1, self.dim as i64]).to_device(self.device);
-                Store::Dense(t.set_requires_grad(true))
-            }
+    /// The same with a scalar weight per id of every field, as the first-order terms of factorisation machines have: tables
+    /// of width 1, named `<prefix><table>`, which begin, learn, freeze and are saved as the others do.
+    pub fn with_linear(
+        mut self,
+        schema: &Schema,
+        prefix: &str,
+        scheme: InitScheme,
+        seed: u64,
+        backend: Backend,
+    ) -> Result<Self> {
+        let Sources { mut fields, tables, .. } =
+            Sources::of(schema, |name| self.slot(name).is_some(), prefix)?;
+        fields.iter_mut().for_each(|f| f.table += self.tables.len());
+        self.linear = fields.into();
+        self.add(tables, 1, scheme, seed, backend);
+        Ok(self)
+    }
+
+    /// Tables of width `dim` by name and number of rows, with their initial values.
+    fn add(
+        &mut self,
+        tables: Vec<(String, usize)>,
+        dim: usize,
+        scheme: InitScheme,
+        seed: u64,
+        backend: Backend,
+    ) {
+        let init = scheme.embeddings(tables.iter().map(|(_, rows)| rows).sum(), dim);
+        for (name, rows) in tables {
+            let values = init.draw(rows * dim, &mut rng::stream(seed, &name));
+            let store = Store::new(&name, values, dim, self.device, backend);
+            self.tables.push(NamedTable { name, store, frozen: Rc::default() });
         }
     }
 
@@ -179,116 +183,63 @@ impl FeatureEmbedding {
     }
 
     /// The batch; with `track`, the next optimiser step reaches the tables that are not frozen. `replace` puts a vector
-    /// `[B, d]` in the place of a field, whose table is then not part of the graph.
+    /// `[B, d]` in the place of a field, whose table of vectors is then not part of the graph.
     pub fn embed_with(&mut self, batch: &Batch, track: bool, replace: Option<(usize, &Tensor)>) -> Embedded {
-        let fields = self.field_vectors(batch, track, replace);
+        let (fields, linear) = (self.fields.clone(), self.linear.clone());
+        let fields = self.vectors(&fields, self.dim, batch, track, replace);
+        let linear = match &linear[..] {
+            [] => Tensor::empty([batch.rows as i64, 0], (Kind::Float, self.device)),
+            // A replaced vector is still that id's, with its weight.
+            linear => self.vectors(linear, 1, batch, track, None).squeeze_dim(2),
+        };
         let sequences = (0..self.sequences.len()).map(|s| self.sequence(batch, s, track)).collect();
         let b = batch.rows as i64;
         let reals =
             Tensor::from_slice(&batch.reals).reshape([b, (batch.reals.len() / batch.rows.max(1)) as i64]);
         Embedded {
             fields,
+            linear,
             sequences,
             reals: reals.to_device(self.device),
             scenario: Tensor::from_slice(&batch.scenario).to_device(self.device),
             groups: Rc::new(Groups::new(&batch.scenario, self.scenarios, self.device)),
         }
     }
+}
 
-    fn field_vectors(&mut self, batch: &Batch, track: bool, replace: Option<(usize, &Tensor)>) -> Tensor {
-        let (b, d) = (batch.rows as i64, self.dim as i64);
-        let mut parts: Vec<Tensor> = Vec::new();
-        let mut at = 0;
-        while at < self.fields.len() {
-            if let Some((_, vector)) = replace.filter(|(slot, _)| *slot == at) {
-                parts.push(vector.unsqueeze(1));
-                at += 1;
+/// Where the vectors of some fields come from.
+struct Sources {
+    fields: Vec<FieldSource>,
+    sequences: Vec<FieldSource>,
+    /// Names and numbers of rows, each table once.
+    tables: Vec<(String, usize)>,
+}
+
+impl Sources {
+    fn of(schema: &Schema, wanted: impl Fn(&str) -> bool, prefix: &str) -> Result<Self> {
+        let mut all = Self { fields: Vec::new(), sequences: Vec::new(), tables: Vec::new() };
+        let (mut field_entry, mut sequence_entry) = (0, 0);
+        for field in &schema.fields {
+            let (entry, sources) = match field.kind {
+                FieldKind::Real => continue,
+                FieldKind::Sequence { .. } => (&mut sequence_entry, &mut all.sequences),
+                FieldKind::Id | FieldKind::Bag(_) => (&mut field_entry, &mut all.fields),
+            };
+            let at = *entry;
+            *entry += 1;
+            if !wanted(&field.name) {
                 continue;
             }
-            let plain = |at: usize, this: &Self| {
-                let table = &this.tables[this.fields[at].table];
-                let deferred = matches!(table.store, Store::Deferred(_));
-                deferred && (!track || table.frozen.get()) && replace.is_none_or(|(slot, _)| slot != at)
-            };
-            // Neighbouring fields without gradients are gathered into one block.
-            let end = (at..self.fields.len()).find(|i| !plain(*i, self)).unwrap_or(self.fields.len());
-            if end > at {
-                let block = Tensor::empty([b, (end - at) as i64, d], (Kind::Float, Device::Cpu));
-                memory::with_slice_mut(&block, |out| {
-                    let stride = (end - at) * self.dim;
-                    for i in at..end {
-                        let FieldSource { entry, table, .. } = self.fields[i];
-                        self.read(table, &batch.ids[entry], &mut out[(i - at) * self.dim..], stride);
-                    }
-                });
-                parts.push(block);
-                at = end;
-            } else {
-                let FieldSource { entry, table, .. } = self.fields[at];
-                parts.push(self.vector(table, &batch.ids[entry], b, track));
-                at += 1;
-            }
+            let table = field.table.as_deref().context("a field of ids names its table")?;
+            let rows = schema.table(table).with_context(|| format!("no table {table:?}"))?.1.rows;
+            let named = (format!("{prefix}{table}"), rows);
+            let known = all.tables.iter().position(|t| *t == named);
+            let table = known.unwrap_or_else(|| {
+                all.tables.push(named);
+                all.tables.len() - 1
+            });
+            sources.push(FieldSource { name: field.name.clone(), entry: at, table });
         }
-        if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(&parts, 1) }
-    }
-
-    /// `[B, 1, d]`, tracked where the table is not frozen.
-    fn vector(&mut self, table: usize, ids: &Ids, b: i64, track: bool) -> Tensor {
-        let track = track && !self.tables[table].frozen.get();
-        let d = self.dim as i64;
-        if let Store::Dense(weight) = &self.tables[table].store {
-            return dense_lookup(weight, ids, track, self.device).reshape([b, 1, d]);
-        }
-        let leaf = Tensor::empty([b, 1, d], (Kind::Float, Device::Cpu));
-        memory::with_slice_mut(&leaf, |out| self.read(table, ids, out, self.dim));
-        if track {
-            let leaf = leaf.set_requires_grad(true);
-            self.pending.push(Lookup { table, ids: ids.clone(), leaf: leaf.shallow_clone() });
-            return leaf;
-        }
-        leaf
-    }
-
-    fn sequence(&mut self, batch: &Batch, at: usize, track: bool) -> EmbeddedSequence {
-        let FieldSource { entry, table, .. } = self.sequences[at];
-        let source = &batch.sequences[entry];
-        let (b, l, d) = (batch.rows as i64, source.len as i64, self.dim as i64);
-        let ids = Ids { ids: source.ids.clone(), offsets: None, weights: None };
-        let x = self.vector(table, &ids, b * l, track).reshape([b, l, d]);
-        let mask: Vec<f32> = source.ids.iter().map(|id| f32::from(u8::from(*id != 0))).collect();
-        EmbeddedSequence { x, mask: Tensor::from_slice(&mask).reshape([b, l]).to_device(self.device) }
-    }
-
-    fn read(&mut self, table: usize, ids: &Ids, out: &mut [f32], stride: usize) {
-        match &mut self.tables[table].store {
-            Store::Deferred(t) => t.gather(&bags(ids), out, stride),
-            Store::Dense(_) => unreachable!("dense tables are read by autograd"),
-        }
-    }
-}
-
-fn bags(ids: &Ids) -> Bags<'_> {
-    Bags { ids: &ids.ids, offsets: ids.offsets.as_deref(), weights: ids.weights.as_deref() }
-}
-
-fn ids_tensor(ids: &[u32], device: Device) -> Tensor {
-    let ids: Vec<i64> = ids.iter().map(|i| i64::from(*i)).collect();
-    Tensor::from_slice(&ids).to_device(device)
-}
-
-fn dense_lookup(weight: &Tensor, ids: &Ids, track: bool, device: Device) -> Tensor {
-    let weight = if track { weight.shallow_clone() } else { weight.detach() };
-    let index = ids_tensor(&ids.ids, device);
-    match &ids.offsets {
-        None => weight.index_select(0, &index),
-        Some(offsets) => {
-            let weights = ids.weights.as_ref().map(|w| Tensor::from_slice(w).to_device(device));
-            let sum = 0;
-            let offsets = ids_tensor(offsets, device);
-            Tensor::embedding_bag_padding_idx(
-                &weight, &index, &offsets, false, sum, false, weights, true, None,
-            )
-            .0
-        }
+        Ok(all)
     }
 }

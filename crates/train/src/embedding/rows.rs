@@ -1,5 +1,5 @@
 //! Reading and writing tables by name.
-use super::{Backend, FeatureEmbedding, NamedTable, Store, ids_tensor};
+use super::{Backend, FeatureEmbedding, NamedTable, Store, lookup::ids_tensor};
 use crate::{batch::Ids, memory, params::State};
 use anyhow::{Context, Result, ensure};
 use tch::{Device, Kind, Tensor};
@@ -20,22 +20,16 @@ impl FeatureEmbedding {
 
     /// Number of rows of the table called `name`.
     pub fn rows(&self, name: &str) -> Result<usize> {
-        Ok(match &self.tables[self.table(name)?].store {
-            Store::Deferred(t) => t.rows(),
-            Store::Dense(t) => t.size()[0] as usize,
-        })
+        Ok(self.tables[self.table(name)?].store.rows())
     }
 
     /// Overwrites rows of a table by `values` `[ids, d]`; the optimiser's state of these rows stays.
     pub fn set_rows(&mut self, name: &str, ids: &[u32], values: &Tensor) -> Result<()> {
         let at = self.table(name)?;
-        ensure!(
-            values.size() == [ids.len() as i64, self.dim as i64],
-            "{} rows, values {:?}",
-            ids.len(),
-            values.size()
-        );
-        match &mut self.tables[at].store {
+        let store = &mut self.tables[at].store;
+        let needed = [ids.len() as i64, store.dim() as i64];
+        ensure!(values.size() == needed, "{} rows, values {:?}", ids.len(), values.size());
+        match store {
             Store::Deferred(t) => t.set_rows(ids, &memory::to_vec(values)),
             Store::Dense(t) => {
                 let _guard = tch::no_grad_guard();
@@ -49,12 +43,14 @@ impl FeatureEmbedding {
     /// The vectors of `ids` in the table called `name`, `[ids, d]`, without gradients.
     pub fn get_rows(&mut self, name: &str, ids: &[u32]) -> Result<Tensor> {
         let at = self.table(name)?;
-        if let Store::Dense(t) = &self.tables[at].store {
+        let store = &self.tables[at].store;
+        if let Store::Dense(t) = store {
             return Ok(t.detach().index_select(0, &ids_tensor(ids, self.device)));
         }
-        let out = Tensor::empty([ids.len() as i64, self.dim as i64], (Kind::Float, Device::Cpu));
+        let dim = store.dim();
+        let out = Tensor::empty([ids.len() as i64, dim as i64], (Kind::Float, Device::Cpu));
         let ids = Ids { ids: ids.to_vec(), offsets: None, weights: None };
-        memory::with_slice_mut(&out, |values| self.read(at, &ids, values, self.dim));
+        memory::with_slice_mut(&out, |values| self.read(at, &ids, values, dim));
         Ok(out)
     }
 
@@ -69,9 +65,11 @@ impl FeatureEmbedding {
 
     /// Copies of all tables, brought up to date.
     pub fn state(&mut self) -> State {
-        let dim = self.dim as i64;
         let copy = |t: &mut NamedTable| match &mut t.store {
-            Store::Deferred(table) => Tensor::from_slice(table.weights()).reshape([-1, dim]),
+            Store::Deferred(table) => {
+                let dim = table.dim() as i64;
+                Tensor::from_slice(table.weights()).reshape([-1, dim])
+            }
             Store::Dense(weight) => weight.detach().to_device(Device::Cpu).copy(),
         };
         self.tables.iter_mut().map(|t| (t.name.clone(), copy(t))).collect()
@@ -79,20 +77,21 @@ impl FeatureEmbedding {
 
     /// Takes over the values of `state` under `prefix`; an optimiser's state is dropped.
     pub fn load(&mut self, state: &State, prefix: &str) -> Result<()> {
-        for i in 0..self.tables.len() {
-            let name = format!("{prefix}{}", self.tables[i].name);
+        for NamedTable { name: own, store, .. } in &mut self.tables {
+            let name = format!("{prefix}{own}");
             let value = state.get(&name).with_context(|| format!("no tensor is called {name:?}"))?;
-            let needed = [self.rows(&self.tables[i].name)? as i64, self.dim as i64];
+            let dim = store.dim();
+            let needed = [store.rows() as i64, dim as i64];
             ensure!(
                 value.size() == needed,
                 "{name:?} has shape {:?}, but {needed:?} is needed",
                 value.size()
             );
-            let backend = match &self.tables[i].store {
+            let backend = match store {
                 Store::Deferred(_) => Backend::Deferred,
                 Store::Dense(_) => Backend::Dense,
             };
-            self.tables[i].store = self.store(&self.tables[i].name, memory::to_vec(value), backend);
+            *store = Store::new(own, memory::to_vec(value), dim, self.device, backend);
         }
         Ok(())
     }

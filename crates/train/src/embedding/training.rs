@@ -1,5 +1,5 @@
 //! What optimisers ask of the tables.
-use super::{FeatureEmbedding, Lookup, NamedTable, Store, bags};
+use super::{FeatureEmbedding, Lookup, NamedTable, Store, lookup::bags};
 use crate::{memory, params::State, table::Rule};
 use std::{cell::Cell, rc::Rc};
 use tch::Tensor;
@@ -62,12 +62,12 @@ impl FeatureEmbedding {
 
     /// Takes the accumulated gradients as dense tensors by name; tables outside the graph are absent.
     pub(crate) fn dense_gradients(&mut self) -> State {
-        let dim = self.dim;
         let mut out = State::new();
         for t in &mut self.tables {
             if let Store::Deferred(table) = &mut t.store
                 && table.in_graph()
             {
+                let dim = table.dim();
                 let mut dense = vec![0f32; table.rows() * dim];
                 let (rows, values) = table.touched_grad();
                 for (row, value) in rows.iter().zip(values.chunks(dim)) {
