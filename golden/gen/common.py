@@ -226,13 +226,14 @@ def write_case(case, flags, text, weights, batch, forward, trainable, train=Fals
           f"single precision differs by {worst:.1e} ({name})")
 
 
-def write_model(name, net_weights, logits, more=()):
-    """Cases `name` and `name`-train of a model: `logits(p, x, train)` [B, 1]."""
+def write_model(name, net_weights, logits, more=(), seed=1):
+    """Cases `name` and `name`-train of a model: `logits(p, x, train)` [B, 1]; `seed` draws weights under which rounding
+    stays small."""
     def forward(p, x, train):
         z = logits(p, x, train)
         return {"logits": z, "loss": F.binary_cross_entropy_with_logits(z[:, 0], x["label.click"])}
 
-    weights, batch, text = net_weights(1), make_batch(2), config(model=name, more=more)
+    weights, batch, text = net_weights(seed), make_batch(2), config(model=name, more=more)
     trainable = [k for k in weights if not k.endswith(BUFFERS)]
     case = name.replace("_", "-")
     write_case(case, "", text, weights, batch, forward, trainable)

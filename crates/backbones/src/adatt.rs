@@ -7,7 +7,7 @@
 use crate::{
     ModelEntry,
     config::{check_number, check_stacks, flat_width},
-    heads::{Heads, on_one_or_each, routed},
+    heads::{Heads, on_one_or_each},
 };
 use anyhow::Result;
 use scenarec_data::Schema;
@@ -61,12 +61,14 @@ impl AdaTtConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "adatt",
-    outer: &[],
-    resolve: |value| resolve(value, AdaTtConfig::check),
-    build: |schema, value, build| AdaTt::net(schema, &serde_yaml::from_value(value)?, build),
-};
+// With several levels every unit mixes what the others' gates below chose: a domain's specific parameters reach all
+// domains.
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "adatt",
+    &["{towers.*,levels.*.gates.*,levels.*.native}"],
+    |value| resolve(value, AdaTtConfig::check),
+    |schema, value, build| AdaTt::net(schema, &serde_yaml::from_value(value)?, build),
+);
 
 /// logit_k = tower_k(h_k^L); h_u^0 = z, the fields and reals; with E_i^l all experts of level l, E_{u,j}^l unit u's own,
 /// h_u^l = Σ_i softmax(W_u^l h_u^{l−1} + b_u^l)_i E_i^l + Σ_j v_{u,j}^l E_{u,j}^l.
@@ -184,11 +186,12 @@ impl CtrModel for AdaTt {
             let experts = level.experts(&h, train);
             let by_row = experts.transpose(0, 1);
             let (gates, native) = if level.last {
-                // Nobody reads the last level's other units: a row needs its own domain's alone.
-                let of = |d| self.towers.of(d);
+                // Nobody reads the last level's other units.
+                let gates = |heads: Range<i64>, h: &Tensor| on_one_or_each(&level.gates, h, heads);
+                let native = |heads: Range<i64>, experts: &Tensor| level.native(experts, heads);
                 (
-                    routed(&h, &x.groups, |d, h| on_one_or_each(&level.gates, h, of(d))),
-                    routed(&by_row, &x.groups, |d, experts| level.native(experts, of(d))),
+                    self.towers.layers(&h, &x.groups, train, gates),
+                    self.towers.layers(&by_row, &x.groups, train, native),
                 )
             } else {
                 let heads = level.native(&by_row, 0..level.heads);

@@ -22,7 +22,7 @@ pub struct DeepConfig {
     pub norm: Norm,
     /// Dropout probability after every hidden layer.
     pub dropout: f64,
-    /// Initial values: `torch`, or `{uniform: a}`.
+    /// Initial values: `torch`, `joint_xavier`, or `{uniform: a}`.
     #[serde(with = "serde_yaml::with::singleton_map")]
     pub init: InitScheme,
 }

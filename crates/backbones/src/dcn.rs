@@ -46,12 +46,12 @@ impl DcnConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "dcn",
-    outer: &[],
-    resolve: |value| resolve(value, DcnConfig::check),
-    build: |schema, value, build| Dcn::net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "dcn",
+    &["cross.*", "mlp.*", "out.*"],
+    |value| resolve(value, DcnConfig::check),
+    |schema, value, build| Dcn::net(schema, &serde_yaml::from_value(value)?, build),
+);
 
 /// logit = out([x_L ; MLP(x_0)]), x_0 = flatten fields, x_{l+1} = x_0 (w_l · x_l) + b_l + x_l; the MLP ends with its last
 /// hidden layer.

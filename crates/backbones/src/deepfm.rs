@@ -11,12 +11,12 @@ use scenarec_data::Schema;
 use scenarec_train::{Build, CtrModel, Embedded, Init, Net, Output, Params, config::resolve, nn::Mlp};
 use tch::{Kind, Tensor};
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "deepfm",
-    outer: &[],
-    resolve: |value| resolve(value, DeepConfig::check),
-    build: |schema, value, build| DeepFm::net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "deepfm",
+    &["{reals,first_order}.weight", "mlp.*"],
+    |value| resolve(value, DeepConfig::check),
+    |schema, value, build| DeepFm::net(schema, &serde_yaml::from_value(value)?, build),
+);
 
 /// logit = Σ_r w_r x_r + FM(E) + MLP(flatten E).
 ///

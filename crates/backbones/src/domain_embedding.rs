@@ -20,8 +20,9 @@ impl DomainEmbedding {
         match schema.embedded().position(|(_, f)| f.role == Role::Scenario) {
             Some(place) => Self::Field(place as i64),
             None => {
-                let shape = [schema.scenarios.len() as i64, dim as i64];
-                Self::Table(p.parameter_exactly("domain", &shape, scheme.embeddings()))
+                let rows = schema.scenarios.len();
+                let init = scheme.embeddings(rows, dim);
+                Self::Table(p.parameter_exactly("domain", &[rows as i64, dim as i64], init))
             }
         }
     }

@@ -5,26 +5,52 @@ use scenarec_data::Schema;
 use scenarec_train::{
     Params,
     embedding::Groups,
-    nn::{MlpConfig, StackedLinear, StackedMlp},
+    nn::{MlpConfig, Norm, StackedLinear, StackedMlp},
 };
 use std::ops::Range;
 use tch::Tensor;
 
 /// D·T towers that end in one logit each; that of domain d and task t is number d·T + t.
 ///
+/// A row passes its own domain's towers only. But where they have batch norm, in training, all rows pass all towers and keep
+/// what their own domain's give, as in the usual implementations: the statistics are those of the whole batch, in which a
+/// domain may have one row or none.
+///
 /// Parameters as a [`StackedMlp`]'s of D·T copies.
 #[derive(Debug)]
 pub(crate) struct Heads {
     towers: StackedMlp,
     tasks: i64,
+    /// K = D·T.
+    count: i64,
+    batch_norm: bool,
 }
 
 impl Heads {
     /// The towers of a schema's scenarios and tasks on representations of width `inputs`.
     pub(crate) fn new(p: &mut Params, schema: &Schema, inputs: i64, tower: &MlpConfig) -> Self {
         let tasks = schema.tasks.len() as i64;
-        let copies = schema.scenarios.len() as i64 * tasks;
-        Self { towers: StackedMlp::new(p, copies, inputs, tower, Some(1)), tasks }
+        let count = schema.scenarios.len() as i64 * tasks;
+        let towers = StackedMlp::new(p, count, inputs, tower, Some(1));
+        Self { towers, tasks, count, batch_norm: tower.norm == Norm::Batch }
+    }
+
+    /// Layers of the heads' own, below the towers: those of every row's own domain or, where all rows pass all towers, of
+    /// all heads.
+    ///
+    /// # Shapes
+    /// x [B, …], `f` (k heads, [b, …]) -> [b, k, …]; -> [B, T, …] or [B, K, …]
+    pub(crate) fn layers(
+        &self,
+        x: &Tensor,
+        groups: &Groups,
+        train: bool,
+        f: impl Fn(Range<i64>, &Tensor) -> Tensor,
+    ) -> Tensor {
+        if self.all_rows(train) {
+            return f(0..self.count, x);
+        }
+        routed(x, groups, |d, rows| f(self.of(d), rows))
     }
 
     /// Every row's representation, which all its tasks share, through the towers of its domain.
@@ -32,25 +58,54 @@ impl Heads {
     /// # Shapes
     /// u [B, E] -> logits [B, T]
     pub(crate) fn on_shared(&self, u: &Tensor, groups: &Groups, train: bool) -> Tensor {
-        routed(u, groups, |d, rows| {
-            self.towers.some_on_one(rows, self.of(d), train).squeeze_dim(2).transpose(0, 1)
-        })
+        let logits =
+            |rows: &Tensor, heads| self.towers.some_on_one(rows, heads, train).squeeze_dim(2).transpose(0, 1);
+        if self.all_rows(train) {
+            return self.own(&logits(u, 0..self.count), groups);
+        }
+        routed(u, groups, |d, rows| logits(rows, self.of(d)))
     }
 
-    /// Every row's representations, one for each task, through the towers of its domain.
+    /// Every row's representations, one for each task of its domain or one for each head, through the towers of its domain.
+    /// Batch statistics are those of the whole batch where there is one for each head.
     ///
     /// # Shapes
-    /// u [B, T, E] -> logits [B, T]
+    /// u [B, T, E] or [B, K, E] -> logits [B, T]
     pub(crate) fn on_each(&self, u: &Tensor, groups: &Groups, train: bool) -> Tensor {
-        routed(u, groups, |d, rows| {
-            let by_task = rows.transpose(0, 1);
-            self.towers.some_on_each(&by_task, self.of(d), train).squeeze_dim(2).transpose(0, 1)
-        })
+        if u.size()[1] > self.tasks {
+            return self.own(&self.all(u, train), groups);
+        }
+        routed(u, groups, |d, rows| self.logits(rows, self.of(d), train))
+    }
+
+    /// Every row through all towers.
+    ///
+    /// # Shapes
+    /// u [B, K, E] -> logits [B, K]
+    pub(crate) fn all(&self, u: &Tensor, train: bool) -> Tensor {
+        self.logits(u, 0..self.count, train)
+    }
+
+    /// What belongs to every row's own domain.
+    ///
+    /// # Shapes
+    /// logits [B, K] -> [B, T]
+    pub(crate) fn own(&self, logits: &Tensor, groups: &Groups) -> Tensor {
+        routed(logits, groups, |d, rows| rows.narrow(1, self.of(d).start, self.tasks))
     }
 
     /// The numbers of a domain's pairs, task by task.
-    pub(crate) fn of(&self, domain: i64) -> Range<i64> {
+    fn of(&self, domain: i64) -> Range<i64> {
         domain * self.tasks..(domain + 1) * self.tasks
+    }
+
+    /// u [b, k, E] -> [b, k].
+    fn logits(&self, u: &Tensor, heads: Range<i64>, train: bool) -> Tensor {
+        self.towers.some_on_each(&u.transpose(0, 1), heads, train).squeeze_dim(2).transpose(0, 1)
+    }
+
+    fn all_rows(&self, train: bool) -> bool {
+        train && self.batch_norm
     }
 }
 

@@ -1,10 +1,12 @@
 //! One click-through-rate model per file, and the registry that names them.
 mod adatt;
+mod aitm;
 mod config;
 mod dcn;
 mod deepfm;
 mod domain_embedding;
 mod domain_representation;
+mod fnn;
 mod heads;
 mod m2m;
 mod m3oe;
@@ -15,6 +17,7 @@ mod pnn;
 mod shared_bottom;
 mod star;
 mod wide_deep;
+mod xdeepfm;
 
 use anyhow::{Result, bail};
 use scenarec_data::Schema;
@@ -22,9 +25,11 @@ use scenarec_train::{Build, Net};
 use serde_yaml::Value;
 
 pub use adatt::{AdaTt, AdaTtConfig};
+pub use aitm::{Aitm, AitmConfig, DomainOrder};
 pub use config::DeepConfig;
 pub use dcn::{Dcn, DcnConfig};
 pub use deepfm::DeepFm;
+pub use fnn::Fnn;
 pub use m2m::{M2m, M2mConfig};
 pub use m3oe::{Fusion, FusionScope, M3oe, M3oeConfig};
 pub use mlp::Mlp;
@@ -34,6 +39,7 @@ pub use pnn::Pnn;
 pub use shared_bottom::{SharedBottom, SharedBottomConfig};
 pub use star::{ReducedStar, Star, StarConfig, StarForm};
 pub use wide_deep::WideDeep;
+pub use xdeepfm::{CinActivation, XDeepFm, XDeepFmConfig};
 
 /// A model's entry in the registry.
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +49,39 @@ pub struct ModelEntry {
     /// Globs of the parameters that the recipe `bilevel` learns in its outer step; those of them that a configuration
     /// lacks are left out.
     pub outer: &'static [&'static str],
+    /// Globs of the dense parameters that belong to single scenarios: what Diff-MSR fine-tunes (its Section 3.5). Stacks
+    /// hold all scenarios' copies; rows of one scenario give the others' a gradient of exactly 0. Where all scenarios share
+    /// one logit nothing belongs to one alone, and these are all dense parameters, to be learned in a copy of the model.
+    /// Every glob matches a parameter in every configuration.
+    pub specific: &'static [&'static str],
+    /// Whether `specific`, learned from rows of one scenario, leaves the logits of the others' rows as they are, to the bit,
+    /// in every configuration, as long as batch norm's running statistics stay. Where it does not, only a copy of the model
+    /// does.
+    pub isolated: bool,
     /// Checks a configuration and fills in every default.
     pub resolve: fn(Value) -> Result<Value>,
     /// Builds the net for a resolved configuration.
     pub build: fn(&Schema, Value, Build) -> Result<Net>,
+}
+
+impl ModelEntry {
+    const fn new(
+        name: &'static str,
+        specific: &'static [&'static str],
+        resolve: fn(Value) -> Result<Value>,
+        build: fn(&Schema, Value, Build) -> Result<Net>,
+    ) -> Self {
+        Self { name, outer: &[], specific, isolated: false, resolve, build }
+    }
+
+    /// A model whose specific parameters are out of other scenarios' reach.
+    const fn isolated(self) -> Self {
+        Self { isolated: true, ..self }
+    }
+
+    const fn outer(self, globs: &'static [&'static str]) -> Self {
+        Self { outer: globs, ..self }
+    }
 }
 
 /// All models.
@@ -63,6 +98,9 @@ pub const MODELS: &[ModelEntry] = &[
     adatt::ENTRY,
     star::ENTRY,
     m2m::ENTRY,
+    fnn::ENTRY,
+    xdeepfm::ENTRY,
+    aitm::ENTRY,
 ];
 
 /// The model called `name`.

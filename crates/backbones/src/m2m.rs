@@ -64,12 +64,12 @@ impl M2mConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "m2m",
-    outer: &[],
-    resolve: |value| resolve(value, M2mConfig::check),
-    build: |schema, value, build| M2m::net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "m2m",
+    &["{bottom,knowledge,experts,task,attention,tower,out}.*", "{tasks,score,domain}"],
+    |value| resolve(value, M2mConfig::check),
+    |schema, value, build| M2m::net(schema, &serde_yaml::from_value(value)?, build),
+);
 
 /// With S̃ = knowledge([e_d ; user and context fields]), E_i = lrelu(expert_i(bottom(z))), T_t = lrelu(task(e_t)):
 /// a_{t,i} = softmax_i vᵀ lrelu(Meta([E_i ; T_t])), L_t⁰ = Σ_i a_{t,i} E_i, L_t^j = lrelu(Meta_j(L_t^{j−1}) + L_t^{j−1}),
@@ -106,6 +106,7 @@ impl M2m {
         let (bottom, shared) = (config.mlp(&config.bottom), config.bottom[config.bottom.len() - 1]);
         let context = places(schema);
         let known = d * (1 + context[0].len() as i64) + context[1].len() as i64;
+        let embeddings = config.init.embeddings(schema.tasks.len(), config.dim);
         let (k, hidden) = config.knowledge.split_last().expect("checked: a layer at least");
         let mut unit = |name: &str, inputs: i64| MetaUnit::new(&mut p.sub(name), *k, inputs, width);
         let attention = unit("attention", 2 * width);
@@ -116,7 +117,7 @@ impl M2m {
             context: context.map(|places| Tensor::from_slice(&places).to_device(p.device())),
             knowledge: Mlp::new(&mut p.sub("knowledge"), known, &config.mlp(hidden), Some(*k)),
             experts: StackedLinear::new(&mut p.sub("experts"), experts, shared, width),
-            tasks: p.parameter_exactly("tasks", &[tasks, d], config.init.embeddings()),
+            tasks: p.parameter_exactly("tasks", &[tasks, d], embeddings),
             task: Linear::new(&mut p.sub("task"), d, width),
             attention,
             score: p.parameter("score", &[width], Init::linear(width)),

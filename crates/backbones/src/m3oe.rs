@@ -53,7 +53,7 @@ pub struct M3oeConfig {
     pub shared_experts: i64,
     /// Widths of a tower's hidden layers.
     pub tower: Vec<i64>,
-    /// Normalisation in the towers.
+    /// Normalisation in the towers; batch norm has the statistics of a tower's own rows, and needs two in every batch.
     pub tower_norm: Norm,
     /// Eq. 2 as printed: W_c f_DR + b_c without normalisation and activation.
     pub plain_eq2: bool,
@@ -87,12 +87,15 @@ impl M3oeConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "m3oe",
-    outer: &["fusion.*"],
-    resolve: |value| resolve(value, M3oeConfig::check),
-    build: |schema, value, build| M3oe::net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "m3oe",
+    // Not the domains' experts, which every domain reads.
+    &["representation.star.own*", "gate.*", "towers.*"],
+    |value| resolve(value, M3oeConfig::check),
+    |schema, value, build| M3oe::net(schema, &serde_yaml::from_value(value)?, build),
+)
+.isolated()
+.outer(&["fusion.*"]);
 
 /// logit of (d, t) = tower_{d,t}(fused(S_{d,t}(h), 𝒟_d(h), 𝒯_t(h))), h the domain representation.
 ///

@@ -7,12 +7,12 @@ use anyhow::{Result, ensure};
 use scenarec_data::Schema;
 use scenarec_train::{Build, CtrModel, Embedded, Net, Output, config::resolve, nn};
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "mlp",
-    outer: &[],
-    resolve: |value| resolve(value, DeepConfig::check),
-    build: |schema, value, build| Mlp::net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "mlp",
+    &["mlp.*"],
+    |value| resolve(value, DeepConfig::check),
+    |schema, value, build| Mlp::net(schema, &serde_yaml::from_value(value)?, build),
+);
 
 /// logit = MLP(z), z = fields and reals. Parameters `mlp.*`.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use crate::{
     ModelEntry,
     config::{check_number, check_stacks, flat_width},
-    heads::{Heads, routed},
+    heads::Heads,
 };
 use anyhow::Result;
 use scenarec_data::Schema;
@@ -49,12 +49,13 @@ impl MmoeConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "mmoe",
-    outer: &[],
-    resolve: |value| resolve(value, MmoeConfig::check),
-    build: |schema, value, build| Mmoe::net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "mmoe",
+    &["gates.*", "towers.*"],
+    |value| resolve(value, MmoeConfig::check),
+    |schema, value, build| Mmoe::net(schema, &serde_yaml::from_value(value)?, build),
+)
+.isolated();
 
 /// logit_{d,t} = tower_{d,t}(Σ_i g_{d,t,i}(z) f_i(z)), g_{d,t}(z) = softmax(W_{d,t} z + b_{d,t}), z = fields and reals.
 ///
@@ -89,7 +90,7 @@ impl CtrModel for Mmoe {
     /// fields [B, F, d], reals [B, R] -> logits [B, T]
     fn forward(&self, x: &Embedded, train: bool) -> Output {
         let z = x.flat();
-        let gates = routed(&z, &x.groups, |d, rows| self.gates.on_one(rows, self.towers.of(d)));
+        let gates = self.towers.layers(&z, &x.groups, train, |heads, rows| self.gates.on_one(rows, heads));
         let u = mix(&gates, &self.experts.on_one(&z, train));
         Output { logits: self.towers.on_each(&u, &x.groups, train), aux: vec![] }
     }

@@ -6,7 +6,7 @@
 use crate::{
     ModelEntry,
     config::{check_number, check_stacks, flat_width},
-    heads::{Heads, of_heads, on_one_or_each, routed},
+    heads::{Heads, of_heads, on_one_or_each},
 };
 use anyhow::Result;
 use scenarec_data::Schema;
@@ -60,12 +60,13 @@ impl PleConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "ple",
-    outer: &[],
-    resolve: |value| resolve(value, PleConfig::check),
-    build: |schema, value, build| Ple::net(schema, &serde_yaml::from_value(value)?, build),
-};
+// With several levels the shared experts read all heads' own: a domain's specific parameters reach all domains.
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "ple",
+    &["levels.*.specific.*", "levels.*.gates.*", "towers.*"],
+    |value| resolve(value, PleConfig::check),
+    |schema, value, build| Ple::net(schema, &serde_yaml::from_value(value)?, build),
+);
 
 /// logit_k = tower_k(q_k^L); q_k^0 = q_s^0 = z, the fields and reals.
 ///
@@ -167,11 +168,13 @@ impl CtrModel for Ple {
                     q_shared = mix(&gate.forward(&q_shared).unsqueeze(1), &all).squeeze_dim(1);
                     q
                 }
-                // Nobody reads the last level's other heads: a row runs its own domain's alone.
+                // Nobody reads the last level's other heads.
                 None => {
-                    let of = |d| self.towers.of(d);
-                    let specific = routed(&q, &x.groups, |d, q| level.specific(q, of(d), train));
-                    level.mixed(&routed(&q, &x.groups, |d, q| level.weights(q, of(d))), &specific, &by_row)
+                    let specific = |heads: Range<i64>, q: &Tensor| level.specific(q, heads, train);
+                    let weights = |heads: Range<i64>, q: &Tensor| level.weights(q, heads);
+                    let specific = self.towers.layers(&q, &x.groups, train, specific);
+                    let weights = self.towers.layers(&q, &x.groups, train, weights);
+                    level.mixed(&weights, &specific, &by_row)
                 }
             };
         }

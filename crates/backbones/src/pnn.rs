@@ -11,12 +11,12 @@ use scenarec_data::Schema;
 use scenarec_train::{Build, CtrModel, Embedded, Net, Output, Params, config::resolve, nn::Mlp};
 use tch::Tensor;
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "pnn",
-    outer: &[],
-    resolve: |value| resolve(value, DeepConfig::check),
-    build: |schema, value, build| Pnn::net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "pnn",
+    &["mlp.*"],
+    |value| resolve(value, DeepConfig::check),
+    |schema, value, build| Pnn::net(schema, &serde_yaml::from_value(value)?, build),
+);
 
 /// logit = MLP([flatten fields ; ⟨e_i, e_j⟩ for i < j]), pairs in the order (0, 1), (0, 2), …, (1, 2), ….
 ///

@@ -47,12 +47,13 @@ impl SharedBottomConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "shared_bottom",
-    outer: &[],
-    resolve: |value| resolve(value, SharedBottomConfig::check),
-    build: |schema, value, build| SharedBottom::net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "shared_bottom",
+    &["towers.*"],
+    |value| resolve(value, SharedBottomConfig::check),
+    |schema, value, build| SharedBottom::net(schema, &serde_yaml::from_value(value)?, build),
+)
+.isolated();
 
 /// logit_{d,t} = tower_{d,t}(bottom(z)), z = fields and reals.
 ///

@@ -71,12 +71,13 @@ impl StarConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "star",
-    outer: &[],
-    resolve: |value| resolve(value, StarConfig::check),
-    build: |schema, value, build| net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "star",
+    &["{norm,layers.*,representation.star}.own*"],
+    |value| resolve(value, StarConfig::check),
+    |schema, value, build| net(schema, &serde_yaml::from_value(value)?, build),
+)
+.isolated();
 
 /// The form that a configuration names, with its tables.
 fn net(schema: &Schema, config: &StarConfig, build: Build) -> Result<Net> {

@@ -11,12 +11,12 @@ use scenarec_data::Schema;
 use scenarec_train::{Build, CtrModel, Embedded, Init, Net, Output, Params, config::resolve, nn::Mlp};
 use tch::Tensor;
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry {
-    name: "wide_deep",
-    outer: &[],
-    resolve: |value| resolve(value, DeepConfig::check),
-    build: |schema, value, build| WideDeep::net(schema, &serde_yaml::from_value(value)?, build),
-};
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "wide_deep",
+    &["wide.weight", "mlp.*"],
+    |value| resolve(value, DeepConfig::check),
+    |schema, value, build| WideDeep::net(schema, &serde_yaml::from_value(value)?, build),
+);
 
 /// logit = Σ_r w_r x_r + MLP(flatten fields). Without real fields the sum is empty.
 ///

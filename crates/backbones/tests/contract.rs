@@ -18,7 +18,8 @@ use tch::{Device, Kind, Tensor};
 fn without_gradient(model: &str) -> &'static [&'static str] {
     match model {
         // Batch norm subtracts the batch's mean, and with it the bias of the layer before.
-        "deepfm" | "wide_deep" | "dcn" | "pnn" => &["mlp.0.linear.bias", "mlp.1.linear.bias"],
+        "deepfm" | "wide_deep" | "dcn" | "pnn" | "fnn" | "xdeepfm" => &["mlp.*.linear.bias"],
+        "aitm" => &["bottoms.*.linear.bias", "towers.*.linear.bias"],
         // A gate over the one shared expert: its only weight is 1.
         "m3oe" => &["gate.*"],
         _ => &[],
@@ -26,9 +27,9 @@ fn without_gradient(model: &str) -> &'static [&'static str] {
 }
 
 /// Number of tasks of the data for a model.
-fn tasks(model: &str) -> usize {
+pub fn tasks(model: &str) -> usize {
     match model {
-        "deepfm" | "wide_deep" | "dcn" | "pnn" | "mlp" => 1,
+        "deepfm" | "wide_deep" | "dcn" | "pnn" | "mlp" | "fnn" | "xdeepfm" => 1,
         _ => 2,
     }
 }

@@ -3,3 +3,4 @@ mod configs;
 mod contract;
 mod m3oe;
 mod scopes;
+mod specific;

@@ -3,7 +3,7 @@ use crate::configs::config_file;
 use scenarec_backbones::build;
 use scenarec_data::Dataset;
 use scenarec_train::{
-    Build, Feed, Net, Scoping,
+    Build, Feed, Net, Scoping, State,
     batch::gather,
     labels, loss,
     params::Selection,
@@ -16,8 +16,32 @@ use std::sync::Arc;
 use tch::{Device, Tensor};
 
 /// Files of configs/models.
-const FILES: [&str; 9] =
-    ["shared-bottom", "mmoe", "ple", "adatt", "adatt-sp", "star", "star-reduced", "m2m", "m3oe"];
+const FILES: [&str; 10] =
+    ["shared-bottom", "mmoe", "ple", "adatt", "adatt-sp", "star", "star-reduced", "m2m", "m3oe", "aitm"];
+
+/// The configuration in a file; without batch norm, for which other rules hold in training.
+fn without_batch_norm(file: &str) -> Value {
+    let mut config = config_file(file);
+    if config.get("norm").is_some_and(|norm| norm == "batch") {
+        config["norm"] = "layer".into();
+    }
+    config
+}
+
+/// Models whose heads have batch norm.
+fn with_batch_norm() -> Vec<Value> {
+    let files = ["shared-bottom", "mmoe", "ple", "adatt", "mmoe-diff-msr", "ple-diff-msr", "aitm"];
+    let batch = |file: &&str| {
+        let mut config = config_file(file);
+        config["norm"] = "batch".into();
+        config
+    };
+    let mut configs: Vec<Value> = files.iter().map(batch).collect();
+    let mut funnel = config_file("aitm");
+    funnel["funnel"] = 0.6.into();
+    configs.push(funnel);
+    configs
+}
 
 fn scrambled(config: &Value, data: &Dataset) -> Net {
     let mut net = build(&data.schema, config, Build::cpu(1)).unwrap();
@@ -117,14 +141,20 @@ fn a_row_passes_its_own_domains_parameters_only() {
     one_by_one(&two, &["towers.*", "levels.1.gates.*", "levels.1.specific.*", "levels.0.gates.*"]);
     assert_routed(&two, &["levels.0.specific.*"], true);
     assert_routed(&config_file("adatt-sp"), &["levels.0.experts.*"], true);
+    // What the second domain knows is handed to none, or to the first.
+    let mut aitm = without_batch_norm("aitm");
+    one_by_one(&aitm, &["towers.*", "bottoms.*"]);
+    aitm["order"] = serde_yaml::from_str("scenarios: [search, home]").unwrap();
+    one_by_one(&aitm, &["towers.*"]);
+    assert_routed(&aitm, &["bottoms.*"], true);
 }
 
-/// Batch statistics are a domain's own, and a domain may have one row in a batch, or none.
+/// STAR's batch statistics are a domain's own, and a domain may have one row in a batch, or none.
 #[test]
 fn in_training_a_domain_does_not_depend_on_the_rows_of_another() {
     let data = dataset(120, 2);
     let of = |file: &str, others: usize| {
-        let mut net = scrambled(&config_file(file), &data);
+        let mut net = scrambled(&without_batch_norm(file), &data);
         logits(&mut net, &data, &beside(&data, others), true).narrow(0, 0, 10)
     };
     for file in FILES {
@@ -139,15 +169,51 @@ fn in_training_a_domain_does_not_depend_on_the_rows_of_another() {
 #[test]
 fn a_batch_that_lacks_a_domain_has_gradients() {
     let data = dataset(120, 2);
-    for file in FILES {
-        let mut net = scrambled(&config_file(file), &data);
+    let plain = FILES.iter().map(|file| without_batch_norm(file));
+    for config in plain.chain(with_batch_norm()) {
+        let mut net = scrambled(&config, &data);
         for others in [0, 1] {
             let batch = gather(&data, &beside(&data, others));
             let x = net.weights.tables.embed_with(&batch, true, None);
             let loss = loss(&net.forward(&x, true), &labels(&batch, Device::Cpu));
             let gradients = net.weights.gradients(&loss).unwrap();
-            assert!(gradients.values().all(|g| magnitude(g).is_finite()), "{file}");
-            assert!(magnitude(&gradients["embedding.user_id"]) > 1e-4, "{file}");
+            assert!(gradients.values().all(|g| magnitude(g).is_finite()), "{config:?}");
+            assert!(magnitude(&gradients["embedding.user_id"]) > 1e-4, "{config:?}");
+            assert!(net.weights.state().values().all(|t| magnitude(t).is_finite()), "{config:?}");
+        }
+    }
+}
+
+/// The batch norms of heads have the statistics of all rows, whichever domain these belong to: one row is enough of it,
+/// and none.
+#[test]
+fn batch_statistics_are_those_of_the_whole_batch() {
+    let data = dataset(120, 2);
+    for config in with_batch_norm() {
+        let statistics = |of_the_first: usize| -> State {
+            let mut net = scrambled(&config, &data);
+            let mut batch = gather(&data, &(0..20).collect::<Vec<_>>());
+            batch.scenario = (0..20).map(|row| i64::from(row >= of_the_first)).collect();
+            let x = net.weights.tables.embed(&batch);
+            let before = net.weights.state();
+            let _ = net.forward(&x, true);
+            let after = net.weights.state();
+            let running = after.into_iter().filter(|(name, _)| name.contains(".running_"));
+            let running: State = running.filter(|(name, _)| name.starts_with("towers.")).collect();
+            for (name, value) in &running {
+                // Of every head.
+                for k in 0..4 {
+                    assert!(distance(&value.get(k), &before[name].get(k)) > 1e-3, "{config:?}: {name}");
+                }
+            }
+            running
+        };
+        let half = statistics(10);
+        assert!(half.len() >= 2, "{config:?}");
+        for of_the_first in [0, 1, 20] {
+            for (name, value) in &statistics(of_the_first) {
+                assert!(distance(value, &half[name]) < 1e-5, "{config:?}: {name}");
+            }
         }
     }
 }
@@ -208,6 +274,10 @@ fn settings_without_sense_are_refused_with_their_key() {
     assert_eq!(refused("adatt", &set("shared_experts", (-1).into())), "shared_experts: -1 is below 0");
     assert_eq!(refused("shared-bottom", &set("bottom", Value::Sequence(vec![]))), "bottom: no layer");
     assert_eq!(refused("mmoe", &set("tower", Value::Sequence(vec![0.into()]))), "tower: a width below 1");
+    assert_eq!(refused("aitm", &set("bottom", Value::Sequence(vec![]))), "bottom: no layer");
+    assert_eq!(refused("aitm", &set("funnel", (-0.5).into())), "funnel: a weight of -0.5");
+    assert_eq!(refused("xdeepfm", &set("cin", Value::Sequence(vec![]))), "cin: no layer");
+    assert_eq!(refused("xdeepfm", &set("cin", Value::Sequence(vec![0.into()]))), "cin: a width below 1");
     let star = |c: &mut Value| c["form"]["original"]["hidden"] = Value::Sequence(vec![]);
     assert_eq!(refused("star", &star), "form.original.hidden: no layer");
 }

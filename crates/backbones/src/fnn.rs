@@ -1,0 +1,39 @@
+//! FNN (Zhang et al., ECIR 2016) without its pre-training by factorisation machines, as Diff-MSR's program has it: a
+//! multilayer perceptron on all fields. One logit serves all scenarios.
+use crate::{
+    ModelEntry,
+    config::{DeepConfig, flat_width, one_task},
+};
+use anyhow::Result;
+use scenarec_data::Schema;
+use scenarec_train::{Build, CtrModel, Embedded, Net, Output, config::resolve, nn::Mlp};
+
+pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+    "fnn",
+    &["mlp.*"],
+    |value| resolve(value, DeepConfig::check),
+    |schema, value, build| Fnn::net(schema, &serde_yaml::from_value(value)?, build),
+);
+
+/// logit = MLP(z), z = fields and reals. Parameters `mlp.*`.
+#[derive(Debug)]
+pub struct Fnn(Mlp);
+
+impl Fnn {
+    /// The model with its tables.
+    pub fn net(schema: &Schema, config: &DeepConfig, build: Build) -> Result<Net> {
+        one_task(ENTRY.name, schema)?;
+        Net::new(schema, config.dim, config.init, build, |p| {
+            let inputs = flat_width(schema, config.dim);
+            Ok(Box::new(Self(Mlp::new(&mut p.sub("mlp"), inputs, &config.mlp(), Some(1)))))
+        })
+    }
+}
+
+impl CtrModel for Fnn {
+    /// # Shapes
+    /// fields [B, F, d], reals [B, R] -> logits [B, 1]
+    fn forward(&self, x: &Embedded, train: bool) -> Output {
+        Output { logits: self.0.forward(&x.flat(), train), aux: vec![] }
+    }
+}
