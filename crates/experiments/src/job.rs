@@ -1,4 +1,5 @@
 //! What a worker process is asked to do: a shared stage or a run, each fully resolved.
+use anyhow::Context as _;
 use scenarec_data::DatasetConfig;
 use scenarec_train::{Progress, Recorder};
 use serde::{Deserialize, Serialize};
@@ -62,4 +63,11 @@ pub struct JobContext<'a> {
     pub recorder: Recorder,
     /// Takes the run's progress.
     pub progress: &'a dyn Progress,
+}
+
+impl JobContext<'_> {
+    /// The folder of a stage that the job needs.
+    pub fn input(&self, stage: &str) -> anyhow::Result<&PathBuf> {
+        self.inputs.get(stage).with_context(|| format!("the stage {stage} is missing"))
+    }
 }

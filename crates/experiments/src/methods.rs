@@ -1,7 +1,8 @@
 //! The methods of all crates, by name.
+use crate::recipes::{Augmentation, DiffConfig, DiffMsrConfig, Generator, RowsConfig};
 use anyhow::{Result, bail};
 use scenarec_baselines::{
-    CvarConfig, DropoutNetConfig, MetaE, MetaEConfig, Mwuf, MwufConfig, Velf, VelfConfig,
+    CvarConfig, DropoutNetConfig, GeneratorConfig, MetaE, MetaEConfig, Mwuf, MwufConfig, Velf, VelfConfig,
 };
 use scenarec_data::Schema;
 use scenarec_diffusion::CsdmConfig;
@@ -12,6 +13,39 @@ use serde_yaml::Value;
 /// Builds a method for data with the given schema and a net whose embeddings have the given width.
 pub type BuildMethod = fn(&Schema, Value, usize, Build) -> Result<Box<dyn ColdItemMethod>>;
 
+/// What a method is for, and how it is made of a resolved configuration.
+#[derive(Clone, Copy, Debug)]
+pub enum Use {
+    /// Items with few rows.
+    ColdItem {
+        /// Whether it pre-trains the net in a way of its own.
+        pretrains: bool,
+        /// Builds it.
+        build: BuildMethod,
+    },
+    /// Scenarios with few rows.
+    Augment(fn(Value) -> Result<Augmentation>),
+}
+
+/// What methods can be for; a recipe takes those of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodKind {
+    /// Items with few rows.
+    ColdItem,
+    /// Scenarios with few rows.
+    Augment,
+}
+
+impl Use {
+    /// What it is for.
+    pub fn kind(self) -> MethodKind {
+        match self {
+            Self::ColdItem { .. } => MethodKind::ColdItem,
+            Self::Augment(_) => MethodKind::Augment,
+        }
+    }
+}
+
 /// A method's entry in the registry.
 #[derive(Clone, Copy, Debug)]
 pub struct MethodEntry {
@@ -19,12 +53,10 @@ pub struct MethodEntry {
     pub name: &'static str,
     /// Crates whose sources the method's numbers depend on, besides those every run uses.
     pub crates: &'static [&'static str],
-    /// Whether it pre-trains the net in a way of its own.
-    pub pretrains: bool,
     /// Checks a configuration and fills in every default.
     pub resolve: fn(Value) -> Result<Value>,
-    /// Builds it.
-    pub build: BuildMethod,
+    /// What it is for.
+    pub usage: Use,
 }
 
 /// All methods.
@@ -32,71 +64,132 @@ pub const METHODS: &[MethodEntry] = &[
     MethodEntry {
         name: "none",
         crates: &[],
-        pretrains: false,
-        resolve: |value| resolve(value, |_: &PlainConfig| Ok(())),
-        build: |_, _, _, _| Ok(Box::new(Plain)),
+        resolve: plain,
+        usage: Use::ColdItem { pretrains: false, build: |_, _, _, _| Ok(Box::new(Plain)) },
     },
     MethodEntry {
         name: "dropoutnet",
         crates: &["baselines"],
-        pretrains: true,
         resolve: |value| resolve(value, DropoutNetConfig::check),
-        build: |_, value, _, build| {
-            Ok(Box::new(serde_yaml::from_value::<DropoutNetConfig>(value)?.method(build.seed)?))
+        usage: Use::ColdItem {
+            pretrains: true,
+            build: |_, value, _, build| {
+                Ok(Box::new(serde_yaml::from_value::<DropoutNetConfig>(value)?.method(build.seed)?))
+            },
         },
     },
     MethodEntry {
         name: "meta-e",
         crates: &["baselines"],
-        pretrains: false,
         resolve: |value| resolve(value, MetaEConfig::check),
-        build: |schema, value, dim, build| {
-            Ok(Box::new(MetaE::new(&serde_yaml::from_value(value)?, schema, dim, build)?))
+        usage: Use::ColdItem {
+            pretrains: false,
+            build: |schema, value, dim, build| {
+                Ok(Box::new(MetaE::new(&serde_yaml::from_value(value)?, schema, dim, build)?))
+            },
         },
     },
     MethodEntry {
         name: "mwuf",
         crates: &["baselines"],
-        pretrains: false,
         resolve: |value| resolve(value, MwufConfig::check),
-        build: |schema, value, dim, build| {
-            Ok(Box::new(Mwuf::new(&serde_yaml::from_value(value)?, schema, dim, build)?))
+        usage: Use::ColdItem {
+            pretrains: false,
+            build: |schema, value, dim, build| {
+                Ok(Box::new(Mwuf::new(&serde_yaml::from_value(value)?, schema, dim, build)?))
+            },
         },
     },
     MethodEntry {
         name: "velf",
         crates: &["baselines"],
-        pretrains: true,
         resolve: |value| resolve(value, VelfConfig::check),
-        build: |schema, value, dim, build| {
-            Ok(Box::new(Velf::new(&serde_yaml::from_value(value)?, schema, dim, build)?))
+        usage: Use::ColdItem {
+            pretrains: true,
+            build: |schema, value, dim, build| {
+                Ok(Box::new(Velf::new(&serde_yaml::from_value(value)?, schema, dim, build)?))
+            },
         },
     },
     MethodEntry {
         name: "cvar",
         crates: &["baselines"],
-        pretrains: false,
         resolve: |value| resolve(value, CvarConfig::check),
-        build: |schema, value, dim, build| {
-            Ok(Box::new(serde_yaml::from_value::<CvarConfig>(value)?.method(schema, dim, build)?))
+        usage: Use::ColdItem {
+            pretrains: false,
+            build: |schema, value, dim, build| {
+                Ok(Box::new(serde_yaml::from_value::<CvarConfig>(value)?.method(schema, dim, build)?))
+            },
         },
     },
     MethodEntry {
         name: "csdm",
         crates: &["diffusion"],
-        pretrains: false,
         resolve: |value| resolve(value, CsdmConfig::check),
-        build: |schema, value, dim, build| {
-            Ok(Box::new(serde_yaml::from_value::<CsdmConfig>(value)?.method(schema, dim, build)?))
+        usage: Use::ColdItem {
+            pretrains: false,
+            build: |schema, value, dim, build| {
+                Ok(Box::new(serde_yaml::from_value::<CsdmConfig>(value)?.method(schema, dim, build)?))
+            },
         },
+    },
+    MethodEntry { name: "mix", crates: &[], resolve: plain, usage: Use::Augment(|_| Ok(Augmentation::Mix)) },
+    MethodEntry {
+        name: "fine-tune",
+        crates: &[],
+        resolve: plain,
+        usage: Use::Augment(|_| Ok(Augmentation::FineTune)),
+    },
+    MethodEntry {
+        name: "single",
+        crates: &[],
+        resolve: plain,
+        usage: Use::Augment(|_| Ok(Augmentation::Single)),
+    },
+    baseline_generator("vae"),
+    baseline_generator("gan"),
+    baseline_generator("softmax-gan"),
+    baseline_generator("wgan"),
+    baseline_generator("wgan-gp"),
+    MethodEntry {
+        name: "diff",
+        crates: &["diffusion"],
+        resolve: |value| resolve(value, |_: &DiffConfig| Ok(())),
+        usage: Use::Augment(|value| generated(RowsConfig::Diff(serde_yaml::from_value(value)?))),
+    },
+    MethodEntry {
+        name: "diff-msr",
+        crates: &["diffusion"],
+        resolve: |value| resolve(value, DiffMsrConfig::check),
+        usage: Use::Augment(|value| {
+            let config: DiffMsrConfig = serde_yaml::from_value(value)?;
+            Ok(Augmentation::Generated(config.generator()))
+        }),
     },
 ];
 
-/// The backbone as it is has nothing to set.
+const fn baseline_generator(name: &'static str) -> MethodEntry {
+    MethodEntry {
+        name,
+        crates: &["baselines"],
+        resolve: |value| resolve(value, GeneratorConfig::check),
+        usage: Use::Augment(|value| generated(RowsConfig::Baseline(serde_yaml::from_value(value)?))),
+    }
+}
+
+fn generated(rows: RowsConfig) -> Result<Augmentation> {
+    Ok(Augmentation::Generated(Generator { rows, transfer: None }))
+}
+
+/// A method with nothing to set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlainConfig {
     name: String,
+}
+
+fn plain(value: Value) -> Result<Value> {
+    resolve(value, |_: &PlainConfig| Ok(()))
 }
 
 /// The method called `name`.
@@ -115,7 +208,25 @@ pub fn of(config: &Value) -> Result<&'static MethodEntry> {
     method(config.get("name").and_then(Value::as_str).unwrap_or_default())
 }
 
-/// Builds the method a resolved configuration describes.
+/// Whether a resolved method pre-trains the net in a way of its own.
+pub fn pretrains(config: &Value) -> Result<bool> {
+    Ok(matches!(of(config)?.usage, Use::ColdItem { pretrains: true, .. }))
+}
+
+/// Builds the method for cold items that a resolved configuration describes.
 pub fn build(schema: &Schema, config: &Value, dim: usize, build: Build) -> Result<Box<dyn ColdItemMethod>> {
-    (of(config)?.build)(schema, config.clone(), dim, build)
+    let entry = of(config)?;
+    match entry.usage {
+        Use::ColdItem { build: method, .. } => method(schema, config.clone(), dim, build),
+        Use::Augment(_) => bail!("{} is no method for cold items", entry.name),
+    }
+}
+
+/// What a resolved method of the recipe `augment` does.
+pub fn augmentation(config: &Value) -> Result<Augmentation> {
+    let entry = of(config)?;
+    match entry.usage {
+        Use::Augment(augmentation) => augmentation(config.clone()),
+        Use::ColdItem { .. } => bail!("{} is no method for cold scenarios", entry.name),
+    }
 }

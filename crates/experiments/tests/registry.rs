@@ -139,9 +139,9 @@ fn the_pretraining_is_shared_between_methods_and_not_between_seeds() {
     for cell in resolved(&spec, &Selection { seeds: Some(2), ..Selection::default() }) {
         for job in cell.jobs {
             let recipe = RECIPES.iter().find(|r| r.name == job.recipe).unwrap();
-            let entry = methods::of(&job.method).unwrap();
+            let (entry, own) = (methods::of(&job.method).unwrap(), methods::pretrains(&job.method).unwrap());
             let stage = &(recipe.stages)(&job).unwrap()[0];
-            let key = (job.seed, job.dataset.fingerprint.clone(), entry.pretrains.then_some(entry.name));
+            let key = (job.seed, job.dataset.fingerprint.clone(), own.then_some(entry.name));
             stages.entry(key).or_insert_with(BTreeSet::new).insert(id::of(stage).unwrap());
         }
     }

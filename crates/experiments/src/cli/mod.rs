@@ -1,4 +1,5 @@
 //! The command line that `scenarec` and the papers' own binaries share.
+mod augment;
 mod data;
 mod gc;
 mod plan;
@@ -57,6 +58,8 @@ enum Command {
     Parity(parity::ParityArgs),
     /// Embeddings for the new items of a net of your own, from the trained ones and side information.
     Warm(warm::WarmArgs),
+    /// Rows for a scenario that has few: fine-tunes the scenario's own copy of a trained net on generated rows (Diff-MSR).
+    Augment(augment::AugmentArgs),
     /// Check this machine and this checkout.
     Doctor {
         #[command(flatten)]
@@ -123,6 +126,7 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
             scenarec_train::open_device("cpu", 1)?;
             print(&warm::run(&args, &ProgressBar::default())?)?;
         }
+        Command::Augment(args) => augment::augment(&roots(&args.table.folders)?, paper, &args)?,
         Command::Doctor { folders } => return crate::doctor::run(&roots(&folders)?),
         Command::Gc { yes, folders } => gc::run(&roots(&folders)?, yes)?,
         Command::Completions { shell } => {

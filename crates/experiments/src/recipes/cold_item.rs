@@ -3,7 +3,7 @@
 use super::Recipe;
 use crate::{
     job::{Job, JobContext},
-    methods,
+    methods::{self, MethodKind},
 };
 use anyhow::{Context, Result, bail};
 use scenarec_data::{Dataset, Prepared, Splits};
@@ -31,7 +31,8 @@ const METHOD: &str = "method.safetensors";
 
 pub(super) const RECIPE: Recipe = Recipe {
     name: "cold_item",
-    components: &["model", "method"],
+    model: true,
+    methods: Some(MethodKind::ColdItem),
     alone: false,
     resolve,
     evaluates_on_test,
@@ -90,7 +91,7 @@ fn evaluates_on_test(job: &Job) -> Result<bool> {
 
 fn stages(job: &Job) -> Result<Vec<Job>> {
     let settings: Settings = serde_yaml::from_value(job.settings.clone())?;
-    let own = methods::of(&job.method)?.pretrains;
+    let own = methods::pretrains(&job.method)?;
     Ok(vec![Job {
         stage: Some("pretrain".into()),
         method: if own { job.method.clone() } else { Value::Null },

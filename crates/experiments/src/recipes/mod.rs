@@ -1,5 +1,8 @@
 //! Recipes: functions that train and evaluate, readable on a screen or two, and what the planner must know of them.
-use crate::job::{Job, JobContext};
+use crate::{
+    job::{Job, JobContext},
+    methods::MethodKind,
+};
 use anyhow::Result;
 use serde_yaml::Value;
 
@@ -7,8 +10,10 @@ use serde_yaml::Value;
 pub struct Recipe {
     /// Its name in table specs.
     pub name: &'static str,
-    /// Which of `model` and `method` its runs have.
-    pub components: &'static [&'static str],
+    /// Whether its runs have a model.
+    pub model: bool,
+    /// The kind of methods that its runs have, where they have any.
+    pub methods: Option<MethodKind>,
     /// Its runs measure time and stand alone on the machine.
     pub alone: bool,
     /// Checks the recipe's own sections of a table's `run:` (all keys but `recipe`, `model`, `method`) and returns
@@ -22,12 +27,33 @@ pub struct Recipe {
     pub execute: fn(&Job, JobContext) -> Result<()>,
 }
 
+impl Recipe {
+    /// Whether its runs have a component, `model` or `method`.
+    pub fn has(&self, component: &str) -> bool {
+        match component {
+            "model" => self.model,
+            "method" => self.methods.is_some(),
+            _ => false,
+        }
+    }
+}
+
+mod augment;
 mod bilevel;
 mod cold_item;
 mod representations;
 mod statistics;
 mod step_time;
 
+pub use augment::{Augmentation, DiffConfig, DiffMsrConfig, Enhanced, Generator, RowsConfig, enhance};
+
 /// All recipes.
-pub const RECIPES: &[Recipe] =
-    &[bilevel::RECIPE, cold_item::RECIPE, representations::RECIPE, statistics::RECIPE, step_time::RECIPE];
+pub const RECIPES: &[Recipe] = &[
+    augment::RECIPE,
+    augment::CURVE,
+    bilevel::RECIPE,
+    cold_item::RECIPE,
+    representations::RECIPE,
+    statistics::RECIPE,
+    step_time::RECIPE,
+];

@@ -17,7 +17,8 @@ use tch::{Kind, Tensor};
 
 pub(super) const RECIPE: Recipe = Recipe {
     name: "representations",
-    components: &["model"],
+    model: true,
+    methods: None,
     alone: false,
     resolve,
     evaluates_on_test: |_| Ok(true),

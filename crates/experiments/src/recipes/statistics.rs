@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const RECIPE: Recipe = Recipe {
     name: "statistics",
-    components: &[],
+    model: false,
+    methods: None,
     alone: false,
     resolve: |value| Ok(serde_yaml::to_value(serde_yaml::from_value::<Settings>(value)?)?),
     evaluates_on_test: |_| Ok(true),
@@ -21,7 +22,7 @@ pub(super) const RECIPE: Recipe = Recipe {
 #[serde(deny_unknown_fields)]
 struct Settings {}
 
-/// Records `users`, `items`, `rows`, `row_share` (in percent of the part's rows) and `positive_rate` (per task), of every
+/// Records `users`, `items`, `item_vocabulary` (the ids that a scenario has, of which only some may occur), `rows`, `row_share` (in percent of the part's rows) `positive_rate` and, in percent, `negative_share` (per task), of every
 /// part as a whole and, where there are several, of its scenarios. The stage is `all` or the name of the split's part.
 fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     context.progress.begin("statistics", 1);
@@ -61,9 +62,13 @@ fn record(
     for (metric, value) in [("users", users), ("items", items), ("rows", of.rows)] {
         record(metric, value as f64, "")?;
     }
+    if let Some(vocabulary) = of.item_vocabulary {
+        record("item_vocabulary", vocabulary as f64, "")?;
+    }
     record("row_share", 100.0 * of.rows as f64 / rows as f64, "")?;
     for (task, rate) in schema.tasks.iter().zip(&of.positive_rate) {
         record("positive_rate", *rate, task)?;
+        record("negative_share", 100.0 * (1.0 - *rate), task)?;
     }
     Ok(())
 }

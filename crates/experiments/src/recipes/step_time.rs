@@ -5,7 +5,7 @@
 use super::Recipe;
 use crate::{
     job::{Job, JobContext},
-    methods,
+    methods::{self, MethodKind},
 };
 use anyhow::{Context, Result, ensure};
 use scenarec_data::Prepared;
@@ -26,7 +26,8 @@ use std::{
 
 pub(super) const RECIPE: Recipe = Recipe {
     name: "step_time",
-    components: &["model", "method"],
+    model: true,
+    methods: Some(MethodKind::ColdItem),
     alone: true,
     resolve,
     evaluates_on_test: |_| Ok(false),

@@ -218,7 +218,7 @@ impl Resolver<'_> {
             fingerprint(&config, &quick).with_context(|| format!("dataset {}", dataset.name))?;
 
         let component = |kind: &'static str| {
-            if !spec.recipe.components.contains(&kind) {
+            if !spec.recipe.has(kind) {
                 return Ok(Value::Null);
             }
             let entry = entry(kind);

@@ -11,7 +11,7 @@ use super::{
     search::{RawSearch, Search},
     source::{Source, keys},
 };
-use crate::recipes::Recipe;
+use crate::{methods, recipes::Recipe};
 use anyhow::Result;
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -110,12 +110,15 @@ impl TableSpec {
             None => return Err(source.error_at(&keys(&["run"]), "missing key `recipe`")),
         };
         for kind in ["dataset", "model", "method"] {
-            if kind == "dataset" || recipe.components.contains(&kind) {
+            if kind == "dataset" || recipe.has(kind) {
                 single_entry(kind, &mut run, &mut dimensions, catalog, &source)?;
             } else if dimensions.iter().any(|d| d.name == kind) {
                 let message = format!("the recipe {} has no {kind}", recipe.name);
                 return Err(source.error_at_key(&keys(&["grid", kind]), message));
             }
+        }
+        for entry in dimensions.iter().filter(|d| d.name == "method").flat_map(|d| &d.entries) {
+            check_method(recipe, entry, catalog, &source)?;
         }
         for (path, seeds) in [(&["seeds"][..], raw.seeds), (&["quick", "seeds"], raw.quick.seeds)] {
             if seeds == 0 {
@@ -239,4 +242,18 @@ impl TableSpec {
         }
         Ok(())
     }
+}
+
+/// A recipe takes methods of its own kind only.
+fn check_method(recipe: &Recipe, entry: &Entry, catalog: &Catalog, source: &Source) -> Result<()> {
+    if entry.not_yet.is_some() {
+        return Ok(());
+    }
+    let file = catalog.component("method", entry.file())?;
+    let kind = methods::method(&file.entry)?.usage.kind();
+    if recipe.methods != Some(kind) {
+        let message = format!("the recipe {} has no methods like {}", recipe.name, entry.name);
+        return Err(source.error_at(&keys(&["run", "recipe"]), message));
+    }
+    Ok(())
 }

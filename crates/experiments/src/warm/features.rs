@@ -58,6 +58,8 @@ pub(super) fn dataset(items: &Items, fit: &[u32], min_count: usize) -> Result<Ar
         scenario: vec![0; rows],
         time: None,
         session: None,
+        part: None,
+        item_vocabulary: None,
         click_probability: None,
         fingerprint: String::new(),
     };

@@ -19,7 +19,8 @@ pub(super) use train::Scoped;
 
 pub(super) const RECIPE: Recipe = Recipe {
     name: "bilevel",
-    components: &["model"],
+    model: true,
+    methods: None,
     alone: false,
     resolve: settings::resolve,
     evaluates_on_test: |_| Ok(true),
