@@ -18,6 +18,7 @@ csdm-table1-searched  CSDM Table 1 on MovieLens-1M, CSDM with rho and stride sea
 csdm-table2           CSDM Table 2: dropout in the diffusion model, on and off, backbone DeepFM (0 of 60 runs)
 csdm-table3           CSDM Table 3: statistics of the datasets (0 of 3 runs)
 csdm-table4           CSDM Table 4: dropout in the diffusion model, on and off, backbone DCN (0 of 60 runs)
+DIFFMSR
 m3oe-figure1          M3oE Figure 1: AUC relative to the MLP's, MovieLens-1M (0 of 20 runs)
 m3oe-figure3          M3oE Figure 3: how far experts and modules lie from what they are fused into, over its mean length (0 of 2 runs)
 m3oe-figure4a         M3oE Figure 4 (a): mean AUC of the six pairs by the learning rate (0 of 30 runs)

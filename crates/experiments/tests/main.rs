@@ -1,4 +1,5 @@
 //! Tests of the whole: configuration, ids, killing and going on, the command line.
+mod augment;
 mod cli;
 mod errors;
 mod golden;

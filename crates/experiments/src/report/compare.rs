@@ -2,7 +2,7 @@
 use super::cells::Cell;
 use crate::{
     metric::{self, Better, Metric},
-    spec::TableSpec,
+    spec::{Baseline, TableSpec},
 };
 use scenarec_train::metrics::statistics;
 use std::collections::BTreeMap;
@@ -26,20 +26,13 @@ pub struct Significance {
 
 impl Significance {
     pub(super) fn line(&self, spec: &TableSpec) -> String {
-        let several = |d: &&String| spec.values(d).len() > 1;
-        let group: Vec<&str> =
-            self.coordinates.iter().filter(|(d, _)| several(d)).map(|(d, v)| spec.label(d, v)).collect();
-        let group = if group.is_empty() { String::new() } else { format!(": {}", group.join(" ")) };
-        let p = match self.p {
-            Some(p) if p < 1e-4 => "p < 0.0001".into(),
-            Some(p) => format!("p = {p:.4}"),
-            None => "p —".into(),
-        };
+        let group = heading(spec, &self.coordinates).map_or(String::new(), |names| format!(": {names}"));
         format!(
-            "best{group}{}: {} before {}, {p} (paired t-test, n = {})",
+            "best{group}{}: {} before {}, {} (paired t-test, n = {})",
             if self.p.is_some_and(|p| p < 0.05) { " *" } else { "" },
             spec.label(&self.dimension, &self.best),
             spec.label(&self.dimension, &self.second),
+            probability(self.p),
             self.seeds
         )
     }
@@ -82,19 +75,70 @@ pub fn significance(spec: &TableSpec, cells: &[Cell]) -> Vec<Significance> {
             Better::Lower => a.0.total_cmp(&b.0),
         });
         let [(_, best), (_, second), ..] = ranked[..] else { continue };
-        let (a, b) = (&best.values[metric].by_seed, &second.values[metric].by_seed);
-        let pairs: Vec<(f64, f64)> = a.iter().filter_map(|(s, x)| Some((*x, *b.get(s)?))).collect();
-        let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+        let (p, seeds) = paired(best, second, metric);
         all.push(Significance {
             coordinates,
             dimension: dimension.clone(),
             best: best.coordinates[&dimension].clone(),
             second: second.coordinates[&dimension].clone(),
-            p: statistics::paired_t_test(&x, &y).map(|t| t.p),
-            seeds: pairs.len(),
+            p,
+            seeds,
         });
     }
     all
+}
+
+/// Two-sided p of a paired t-test over the seeds that two cells have in common, none for fewer than two, and their number.
+fn paired(a: &Cell, b: &Cell, metric: &str) -> (Option<f64>, usize) {
+    let (a, b) = (&a.values[metric].by_seed, &b.values[metric].by_seed);
+    let (x, y): (Vec<f64>, Vec<f64>) = a.iter().filter_map(|(s, x)| Some((*x, *b.get(s)?))).unzip();
+    (statistics::paired_t_test(&x, &y).map(|t| t.p), x.len())
+}
+
+/// Of every group, the entries that the layout tests against the best baseline: a line for each, for a reader.
+pub fn against_baseline(spec: &TableSpec, cells: &[Cell]) -> Vec<String> {
+    let Some(Baseline::BestOf { dimension, except, test }) = &spec.layout.baseline else { return Vec::new() };
+    let metric = &spec.layout.cells[0];
+    let rule = metric::of(metric);
+    let mut lines = Vec::new();
+    for (coordinates, group) in groups(spec, cells) {
+        let sign = if rule.better == Some(Better::Lower) { -1.0 } else { 1.0 };
+        let score = |c: &&Cell| c.mean(metric).map(|m| sign * m);
+        let candidates = group.iter().copied().filter(|c| !except.contains(&c.coordinates[dimension]));
+        let best = candidates.filter(|c| score(c).is_some()).max_by(|a, b| {
+            f64::total_cmp(&score(a).unwrap_or_default(), &score(b).unwrap_or_default())
+        });
+        let Some(best) = best else { continue };
+        for own in group.iter().filter(|c| test.contains(&c.coordinates[dimension])) {
+            let Some(difference) = own.mean(metric).zip(best.mean(metric)).map(|(a, b)| a - b) else { continue };
+            let (p, seeds) = paired(own, best, metric);
+            let star = if p.is_some_and(|p| p < 0.05) { " *" } else { "" };
+            lines.push(format!(
+                "{}{star}: {} against {}, the best baseline: {}, {} (paired t-test, n = {seeds})",
+                heading(spec, &coordinates).unwrap_or_else(|| "test".into()),
+                spec.label(dimension, &own.coordinates[dimension]),
+                spec.label(dimension, &best.coordinates[dimension]),
+                rule.signed(difference),
+                probability(p),
+            ));
+        }
+    }
+    lines
+}
+
+/// Names of what a group's cells share, of dimensions with several values.
+fn heading(spec: &TableSpec, coordinates: &BTreeMap<String, String>) -> Option<String> {
+    let shared = coordinates.iter().filter(|(d, _)| spec.values(d).len() > 1);
+    let names: Vec<&str> = shared.map(|(d, v)| spec.label(d, v)).collect();
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
+fn probability(p: Option<f64>) -> String {
+    match p {
+        Some(p) if p < 1e-4 => "p < 0.0001".into(),
+        Some(p) => format!("p = {p:.4}"),
+        None => "p —".into(),
+    }
 }
 
 /// How near a table is to the paper.
@@ -180,7 +224,7 @@ mod tests {
         },
         *,
     };
-    use crate::spec::{Baseline, Catalog};
+    use crate::spec::Catalog;
 
     /// A table whose cells are `metrics`, with a cell per method: a number of the first metric for every seed.
     fn table(metrics: &[&str], numbers: [(&str, [f64; 3]); 3]) -> (TableSpec, Vec<Cell>) {
@@ -218,7 +262,7 @@ mod tests {
     #[test]
     fn the_best_baseline_of_times_is_the_fastest() {
         let (mut spec, mut cells) = table(&["wall_seconds", "ratio"], NUMBERS);
-        let best_of = Baseline::BestOf { dimension: "method".into(), except: vec!["csdm".into()] };
+        let best_of = Baseline::BestOf { dimension: "method".into(), except: vec!["csdm".into()], test: vec![] };
         spec.layout.baseline = Some(best_of);
         computed::add(&spec, &mut cells);
         assert!((cells[1].mean("ratio").unwrap() - 2.0).abs() < 1e-12, "{:?}", cells[1].values);
@@ -244,5 +288,22 @@ mod tests {
         let coordinates = BTreeMap::from([("phase".to_string(), "cold".to_string())]);
         let s = Significance { coordinates, ..s.clone() };
         assert!(s.line(&spec).starts_with("best: Cold: CVAR before Base"), "{}", s.line(&spec));
+    }
+
+    #[test]
+    fn entries_are_tested_against_the_best_baseline() {
+        for (metric, line) in [
+            ("auc", "test: CVAR against Base, the best baseline: +0.3000, p = 0.0591 (paired t-test, n = 3)"),
+            ("logloss", "test: CVAR against CSDM, the best baseline: +0.4500, p = 0.0059 (paired t-test, n = 3)"),
+        ] {
+            let (mut spec, cells) = table(&[metric], NUMBERS);
+            let cvar = || vec!["cvar".to_string()];
+            spec.layout.baseline =
+                Some(Baseline::BestOf { dimension: "method".into(), except: cvar(), test: cvar() });
+            let lines = against_baseline(&spec, &cells);
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            let (star, plain) = (lines[0].contains(" *: "), lines[0].replace(" *: ", ": "));
+            assert_eq!((plain.as_str(), star), (line, metric == "logloss"));
+        }
     }
 }

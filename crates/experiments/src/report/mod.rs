@@ -11,7 +11,7 @@ mod text;
 mod view;
 
 pub use cells::{Cell, Status, Value, collect};
-pub use compare::{Significance, Verdict, significance, verdict};
+pub use compare::{Significance, Verdict, against_baseline, significance, verdict};
 pub use points::Points;
 
 use crate::{
@@ -149,6 +149,7 @@ impl<'a> Report<'a> {
     /// Lines below the tables.
     fn closing(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.significance.iter().map(|s| s.line(self.spec)).collect();
+        lines.extend(against_baseline(self.spec, &self.cells));
         let not_printed = |c: &Cell| c.values.keys().any(|m| computed::is_not_printed(self.spec, c, m));
         if self.cells.iter().any(not_printed) {
             lines.push("≈ not printed by the paper, but computed from the numbers that it prints".into());

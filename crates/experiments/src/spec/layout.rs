@@ -57,6 +57,8 @@ pub enum Baseline {
         dimension: String,
         /// Entries that do not count.
         except: Vec<String>,
+        /// Those of them that are tested against the best.
+        test: Vec<String>,
     },
 }
 
@@ -181,7 +183,7 @@ fn check_cells(cells: &[String], baseline: Option<&Baseline>, source: &Source) -
     Ok(())
 }
 
-/// `{ method: none }` or `{ best_of: method, except: [csdm] }`.
+/// `{ method: none }` or `{ best_of: method, except: [csdm], test: [csdm] }`.
 fn check_baseline(
     written: &IndexMap<String, serde_yaml::Value>,
     source: &Source,
@@ -204,16 +206,22 @@ fn check_baseline(
             best_of: String,
             #[serde(default)]
             except: Vec<String>,
+            #[serde(default)]
+            test: Vec<String>,
         }
         let map = serde_yaml::to_value(written)?;
-        let BestOf { best_of, except } = serde_yaml::from_value(map)
+        let BestOf { best_of, except, test } = serde_yaml::from_value(map)
             .map_err(|e| source.error_at(&path(&[]), format!("{e}, near {dimension:?}")))?;
         let known = entries(&best_of, &["best_of"])?;
         if let Some((i, e)) = except.iter().enumerate().find(|(_, e)| !known.contains(e)) {
             let message = super::unknown_name(&best_of, e, known.iter().map(String::as_str));
             return Err(source.error_at(&path(&["except", &i.to_string()]), message));
         }
-        return Ok(Baseline::BestOf { dimension: best_of, except });
+        if let Some((i, e)) = test.iter().enumerate().find(|(_, e)| !except.contains(e)) {
+            let message = super::unknown_name("exception", e, except.iter().map(String::as_str));
+            return Err(source.error_at(&path(&["test", &i.to_string()]), message));
+        }
+        return Ok(Baseline::BestOf { dimension: best_of, except, test });
     }
     let mut pairs = written.iter();
     match (pairs.next(), pairs.next()) {
