@@ -29,6 +29,8 @@ pub enum Better {
 enum Format {
     /// So many decimals, thousands separated.
     Decimals(usize),
+    /// As short as it can be: `0.002`, `512`.
+    Plain,
     /// `1.37×`
     Times,
 }
@@ -79,6 +81,7 @@ pub const METRICS: &[Metric] = &[
     statistic("negative_share", "negatives %", 2),
     statistic("relative_distance", "distance", 3),
     statistic("fusion_weight", "fusion weight", 4),
+    Metric { format: Format::Plain, ..statistic("setting", "setting", 0) },
 ];
 
 /// A byte in MiB.
@@ -99,6 +102,7 @@ impl Metric {
     pub fn number(&self, value: f64) -> String {
         match self.format {
             Format::Decimals(n) => grouped(value, n),
+            Format::Plain => value.to_string(),
             Format::Times => format!("{value:.2}×"),
         }
     }
