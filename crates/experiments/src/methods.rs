@@ -163,7 +163,7 @@ pub const METHODS: &[MethodEntry] = &[
         resolve: |value| resolve(value, DiffMsrConfig::check),
         usage: Use::Augment(|value| {
             let config: DiffMsrConfig = serde_yaml::from_value(value)?;
-            Ok(Augmentation::Generated(config.generator()))
+            Ok(Augmentation::Generated(Box::new(config.generator())))
         }),
     },
 ];
@@ -178,7 +178,7 @@ const fn baseline_generator(name: &'static str) -> MethodEntry {
 }
 
 fn generated(rows: RowsConfig) -> Result<Augmentation> {
-    Ok(Augmentation::Generated(Generator { rows, transfer: None }))
+    Ok(Augmentation::Generated(Box::new(Generator { rows, transfer: None })))
 }
 
 /// A method with nothing to set.

@@ -21,7 +21,7 @@ pub enum Augmentation {
     /// A net trained on the cold scenario's rows alone.
     Single,
     /// That of all scenarios, the cold scenario's own parameters fine-tuned on true and generated rows.
-    Generated(Generator),
+    Generated(Box<Generator>),
 }
 
 /// How rows are generated.
@@ -155,7 +155,7 @@ impl Generator {
             Ok(diffusion)
         };
         Ok(Sources::Transfer {
-            generators: [diffusion(0)?, diffusion(1)?],
+            generators: Box::new([diffusion(0)?, diffusion(1)?]),
             classifier: Box::new(stage.load(shape, build(0), context)?),
             window: Window::new(transfer.window, diff.diffusion.timesteps)?,
         })

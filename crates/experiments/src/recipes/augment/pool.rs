@@ -51,7 +51,7 @@ pub(super) enum Sources {
     /// Rows from noise alone.
     Noise([Box<dyn RowSource>; 2]),
     /// Rows from noise and transferred ones.
-    Transfer { generators: [Diffusion; 2], classifier: Box<Classifier>, window: Window },
+    Transfer { generators: Box<[Diffusion; 2]>, classifier: Box<Classifier>, window: Window },
 }
 
 impl Sources {
