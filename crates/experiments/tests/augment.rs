@@ -4,7 +4,7 @@ use scenarec_train::{Measure, State, net::load_state};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 const TABLE: &str = "diff-msr-table1";
@@ -15,7 +15,7 @@ fn folders(project: &Project, below: &str) -> Vec<PathBuf> {
     entries.map(|e| e.unwrap().path()).filter(|p| p.join("job.json").is_file()).collect()
 }
 
-fn measures(folder: &PathBuf) -> Vec<Measure> {
+fn measures(folder: &Path) -> Vec<Measure> {
     let text = fs::read_to_string(folder.join("measures.jsonl")).unwrap();
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
