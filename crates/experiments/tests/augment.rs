@@ -59,21 +59,18 @@ fn augment_adds_a_scenarios_own_tensors_to_a_net() {
     let net = pretrained(&project);
     let files = ["a.safetensors", "b.safetensors", "c.safetensors"];
     for (file, seed) in files.iter().zip(["1", "1", "2"]) {
-        let said = project.ok(
-            &[
-                &["augment", TABLE][..],
-                &select,
-                &["method=diff-msr", "--net", net.to_str().unwrap(), "--out", file, "--seed", seed],
-            ]
-            .concat(),
-        );
+        let said = project.ok(&[
+            &["augment", TABLE][..],
+            &select,
+            &["method=diff-msr", "--net", net.to_str().unwrap(), "--out", file, "--seed", seed],
+        ]
+        .concat());
         assert!(said.contains("of them the scenario's own; AUC on its validation rows"), "{said}");
     }
     let before = load_state(&net).unwrap();
     let [a, b, c] = files.map(|file| load_state(&project.path(file)).unwrap());
-    let same = |a: &State, b: &State| {
-        a.len() == b.len() && a.iter().zip(b).all(|((n, t), (m, u))| n == m && t == u)
-    };
+    let same =
+        |a: &State, b: &State| a.len() == b.len() && a.iter().zip(b).all(|((n, t), (m, u))| n == m && t == u);
     assert!(same(&a, &b), "the seed does not decide everything");
     assert!(!same(&a, &c));
     assert!(before.iter().all(|(name, tensor)| a[name] == *tensor), "the net itself has changed");

@@ -105,12 +105,14 @@ pub fn against_baseline(spec: &TableSpec, cells: &[Cell]) -> Vec<String> {
         let sign = if rule.better == Some(Better::Lower) { -1.0 } else { 1.0 };
         let score = |c: &&Cell| c.mean(metric).map(|m| sign * m);
         let candidates = group.iter().copied().filter(|c| !except.contains(&c.coordinates[dimension]));
-        let best = candidates.filter(|c| score(c).is_some()).max_by(|a, b| {
-            f64::total_cmp(&score(a).unwrap_or_default(), &score(b).unwrap_or_default())
-        });
+        let best = candidates
+            .filter(|c| score(c).is_some())
+            .max_by(|a, b| f64::total_cmp(&score(a).unwrap_or_default(), &score(b).unwrap_or_default()));
         let Some(best) = best else { continue };
         for own in group.iter().filter(|c| test.contains(&c.coordinates[dimension])) {
-            let Some(difference) = own.mean(metric).zip(best.mean(metric)).map(|(a, b)| a - b) else { continue };
+            let Some(difference) = own.mean(metric).zip(best.mean(metric)).map(|(a, b)| a - b) else {
+                continue;
+            };
             let (p, seeds) = paired(own, best, metric);
             let star = if p.is_some_and(|p| p < 0.05) { " *" } else { "" };
             lines.push(format!(
@@ -262,7 +264,8 @@ mod tests {
     #[test]
     fn the_best_baseline_of_times_is_the_fastest() {
         let (mut spec, mut cells) = table(&["wall_seconds", "ratio"], NUMBERS);
-        let best_of = Baseline::BestOf { dimension: "method".into(), except: vec!["csdm".into()], test: vec![] };
+        let best_of =
+            Baseline::BestOf { dimension: "method".into(), except: vec!["csdm".into()], test: vec![] };
         spec.layout.baseline = Some(best_of);
         computed::add(&spec, &mut cells);
         assert!((cells[1].mean("ratio").unwrap() - 2.0).abs() < 1e-12, "{:?}", cells[1].values);
@@ -294,7 +297,10 @@ mod tests {
     fn entries_are_tested_against_the_best_baseline() {
         for (metric, line) in [
             ("auc", "test: CVAR against Base, the best baseline: +0.3000, p = 0.0591 (paired t-test, n = 3)"),
-            ("logloss", "test: CVAR against CSDM, the best baseline: +0.4500, p = 0.0059 (paired t-test, n = 3)"),
+            (
+                "logloss",
+                "test: CVAR against CSDM, the best baseline: +0.4500, p = 0.0059 (paired t-test, n = 3)",
+            ),
         ] {
             let (mut spec, cells) = table(&[metric], NUMBERS);
             let cvar = || vec!["cvar".to_string()];

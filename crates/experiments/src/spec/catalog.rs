@@ -1,5 +1,10 @@
 //! The configuration folder.
-use super::{changes::Changes, layered::Layered, names::unknown_name, source::Source};
+use super::{
+    changes::Changes,
+    layered::Layered,
+    names::unknown_name,
+    source::{Source, keys},
+};
 use crate::{methods::METHODS, recipes::RECIPES};
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
@@ -93,6 +98,27 @@ impl Catalog {
 
     fn path(&self, kind: &str, name: &str) -> PathBuf {
         self.folder.join(format!("{kind}s")).join(format!("{name}.yaml"))
+    }
+
+    /// A table's file, over the one that its key `like` names.
+    pub(super) fn table(&self, name: &str) -> Result<Arc<Source>> {
+        self.table_below(name, &[])
+    }
+
+    /// The same for a table that those in `above` are like.
+    fn table_below(&self, name: &str, above: &[&str]) -> Result<Arc<Source>> {
+        let source = self.source("table", name)?;
+        let key = keys(&["like"]);
+        let Some(like) = source.at(&key) else { return Ok(source) };
+        let Some(like) = like.as_str() else { return Err(source.error_at(&key, "expected a table's name")) };
+        if !self.has("table", like) {
+            return Err(source.error_at(&key, self.unknown("table", like)));
+        }
+        let above = [above, &[name]].concat();
+        if above.contains(&like) {
+            return Err(source.error_at(&key, format!("{} would be like itself", above.join(" like "))));
+        }
+        Ok(Arc::new(source.as_ref().clone().over(self.table_below(like, &above)?)))
     }
 
     /// The file's contents.

@@ -5,7 +5,7 @@ use scenarec_train::config::KeyError;
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 
-/// Merged settings. Mappings are merged key by key, everything else is replaced.
+/// Merged settings. Mappings are merged key by key, everything else is replaced; `null` takes a mapping away.
 #[derive(Clone, Debug, Default)]
 pub struct Layered {
     value: Mapping,
@@ -82,6 +82,9 @@ fn merge_mapping(base: &mut Mapping, over: &Mapping) {
     for (key, value) in over {
         match (base.get_mut(key), value) {
             (Some(Value::Mapping(b)), Value::Mapping(o)) => merge_mapping(b, o),
+            (Some(Value::Mapping(_)), Value::Null) => {
+                base.shift_remove(key);
+            }
             _ => {
                 base.insert(key.clone(), value.clone());
             }
@@ -200,6 +203,8 @@ mod tests {
         let l = layered(&["config:\n  rho: 1.0\n  optim: { lr: 1 }\n", "config: { optim: { lr: 2 } }\n"]);
         let v = l.checked("method csdm", resolve).unwrap();
         assert_eq!(v, serde_yaml::from_str::<Value>("{ rho: 1.0, optim: { lr: 2.0 } }").unwrap());
+        let m = layered(&["config: { rho: 1, optim: { lr: 1 } }\n", "config: { optim: null, rho: null }\n"]);
+        assert_eq!(m.value(), serde_yaml::from_str::<Value>("{ rho: null }").unwrap());
     }
 
     #[test]

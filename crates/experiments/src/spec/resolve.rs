@@ -162,18 +162,8 @@ fn check_selection(spec: &TableSpec, catalog: &Catalog, selection: &Selection) -
     if let Some(0) = selection.seeds {
         anyhow::bail!("--seeds 0: a table needs at least one seed");
     }
-    let mut profiles: Vec<String> = vec!["paper".into()];
-    profiles.extend(spec.profiles.keys().cloned());
-    for kind in ["model", "method"] {
-        for e in spec.dimension(kind).map_or(&[][..], |d| &d.entries) {
-            if e.not_yet.is_none() {
-                profiles.extend(catalog.component(kind, e.file())?.profiles.iter().cloned());
-            }
-        }
-    }
+    let profiles = spec.known_profiles(catalog)?;
     if !profiles.contains(&selection.profile) {
-        profiles.sort();
-        profiles.dedup();
         let known = profiles.iter().map(String::as_str);
         anyhow::bail!(
             "--profile {0}: {1}",

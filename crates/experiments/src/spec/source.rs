@@ -60,11 +60,13 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// A parsed file: its values, and the same tree with line and column of everything.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     file: Arc<str>,
     value: Value,
     tree: Node,
+    /// The file whose values stand where this one has none.
+    base: Option<Arc<Self>>,
 }
 
 impl Source {
@@ -91,7 +93,15 @@ impl Source {
             let at = e.location();
             error(at.as_ref().map_or(1, |l| l.line()), at.as_ref().map_or(1, |l| l.column()), e.to_string())
         })?;
-        Ok(Self { file, value, tree })
+        Ok(Self { file, value, tree, base: None })
+    }
+
+    /// This file over `base`: mappings are merged key by key, `null` takes a key of the base away, everything else is replaced.
+    pub fn over(mut self, base: Arc<Self>) -> Self {
+        let own = std::mem::replace(&mut self.value, base.value.clone());
+        put_over(&mut self.value, own);
+        self.base = Some(base);
+        self
     }
 
     /// The file's name, as shown to the user.
@@ -145,27 +155,57 @@ impl Source {
         })
     }
 
-    /// The deepest part of `path` that exists, at its key or its value.
+    /// The deepest part of `path` that exists, at its key or its value; in a base where more of it exists there.
     fn place(&self, path: &[String], key: bool) -> Place {
+        let files = std::iter::successors(Some(self), |file| file.base.as_deref());
+        let found = files.map(|file| (file, file.find(path, key)));
+        // The first of those that are equally deep.
+        let deepest = found.reduce(|best, next| if next.1.0 > best.1.0 { next } else { best });
+        let (file, (_, at)) = deepest.expect("this file is one of them");
+        let at = at.unwrap_or_else(|| Marker::new(0, 0, 1, 1));
+        Place::File { file: file.file.clone(), line: at.line(), column: at.column(), key: path.join(".") }
+    }
+
+    /// How many steps of `path` this file has, and where the last one is.
+    fn find(&self, path: &[String], key: bool) -> (usize, Option<Marker>) {
         let mut node = &self.tree;
         let mut at = start(node);
-        for step in path {
+        for (depth, step) in path.iter().enumerate() {
             let (begin, next) = match node {
                 Node::Mapping(m) => match m.iter().find(|(k, _)| k.as_str() == step) {
                     Some((k, v)) => (if key { k.span().start().copied() } else { start(v) }, v),
-                    None => break,
+                    None => return (depth, at),
                 },
                 Node::Sequence(s) => match step.parse().ok().and_then(|i: usize| s.get_node(i)) {
                     Some(v) => (start(v), v),
-                    None => break,
+                    None => return (depth, at),
                 },
-                Node::Scalar(_) => break,
+                Node::Scalar(_) => return (depth, at),
             };
             node = next;
             at = begin.or(at);
         }
-        let at = at.unwrap_or_else(|| Marker::new(0, 0, 1, 1));
-        Place::File { file: self.file.clone(), line: at.line(), column: at.column(), key: path.join(".") }
+        (path.len(), at)
+    }
+}
+
+/// Values of `over` in the place of those of `value`, but mappings key by key; `null` takes away what is there.
+fn put_over(value: &mut Value, over: Value) {
+    match (value, over) {
+        (Value::Mapping(value), Value::Mapping(over)) => {
+            for (key, new) in over {
+                match value.get_mut(&key) {
+                    Some(_) if new.is_null() => {
+                        value.shift_remove(&key);
+                    }
+                    Some(old) => put_over(old, new),
+                    None => {
+                        value.insert(key, new);
+                    }
+                }
+            }
+        }
+        (value, over) => *value = over,
     }
 }
 
@@ -272,6 +312,22 @@ mod tests {
     fn missing_key_is_named_at_its_mapping() {
         let e = error("run:\n  a: {}\nlist: []\n");
         assert!(e.starts_with("t.yaml:2:6: run.a: missing field `epochs`"), "{e}");
+    }
+
+    #[test]
+    fn a_file_over_another_keeps_places() {
+        let base =
+            Source::parse("run:\n  a: { epochs: 3 }\n  b: { epochs: few }\nlist: [1, 2]\n", "base.yaml");
+        let base = Arc::new(base.unwrap());
+        let over = |text: &str| Source::parse(text, "t.yaml").unwrap().over(base.clone());
+        let e = over("list: [3]\n").typed::<Top>().unwrap_err().to_string();
+        assert!(e.starts_with("base.yaml:3:16: run.b.epochs: invalid type"), "{e}");
+        let e = over("run:\n  a:\n    epochs: many\n").typed::<Top>().unwrap_err().to_string();
+        assert!(e.starts_with("t.yaml:3:13: run.a.epochs: invalid type"), "{e}");
+        let e = over("run: { b: null }\nlist: [x]\n").typed::<Top>().unwrap_err().to_string();
+        assert!(e.starts_with("t.yaml:2:8: list.0: invalid type"), "{e}");
+        let top = over("run: { a: { epochs: 4 }, b: null }\n").typed::<Top>().unwrap();
+        assert_eq!((top.run.len(), top.run["a"].epochs, top.list), (1, 4, vec![1, 2]));
     }
 
     #[test]

@@ -14,15 +14,18 @@ use super::{
 use crate::{methods, recipes::Recipe};
 use anyhow::Result;
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_yaml::{Mapping, Value};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// As written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawTable {
     table: String,
+    /// The catalog has merged it.
+    #[serde(default, rename = "like")]
+    _like: IgnoredAny,
     paper: String,
     title: String,
     reported: Option<RawReported>,
@@ -90,7 +93,7 @@ pub struct TableSpec {
 impl TableSpec {
     /// Reads and checks the table called `name`.
     pub fn load(catalog: &Catalog, name: &str) -> Result<Self> {
-        let source = catalog.source("table", name)?;
+        let source = catalog.table(name)?;
         let raw: RawTable = source.typed()?;
         if raw.table != name {
             let message = format!("the table is called `{}`, its file `{name}`", raw.table);
@@ -225,6 +228,20 @@ impl TableSpec {
     /// All cells, in the order of the grid and of the recorded dimensions.
     pub fn cells(&self) -> Vec<Coordinates> {
         combinations(&self.dimensions).iter().flat_map(|c| self.cells_of(&c.coordinates)).collect()
+    }
+
+    /// The profiles of the table, its models and its methods; `paper` is always one.
+    pub fn known_profiles(&self, catalog: &Catalog) -> Result<BTreeSet<String>> {
+        let mut profiles: BTreeSet<String> = self.profiles.keys().cloned().collect();
+        profiles.insert("paper".into());
+        for kind in ["model", "method"] {
+            for entry in self.dimension(kind).map_or(&[][..], |d| &d.entries) {
+                if entry.not_yet.is_none() {
+                    profiles.extend(catalog.component(kind, entry.file())?.profiles.iter().cloned());
+                }
+            }
+        }
+        Ok(profiles)
     }
 
     /// Names that changes to a section may use.
