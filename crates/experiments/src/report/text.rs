@@ -1,9 +1,13 @@
 //! The report for a terminal of 100 columns.
 use super::{Report, view};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use std::ops::Range;
 
 /// Columns of a terminal that everything fits into.
 const WIDTH: u16 = 100;
+
+/// Blanks of a column besides its text.
+const PADDING: usize = 2;
 
 /// Lines above, below the header and below: the labels tell where an entry begins.
 const STYLE: TableStyle = {
@@ -21,24 +25,9 @@ pub(super) fn render(report: &Report) -> String {
         if !group.heading.is_empty() {
             out += &format!("{}\n", group.heading);
         }
-        let mut table = Table::new();
-        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-        let mut header = vec![String::new(), String::new()];
-        header.extend(group.columns.iter().cloned());
-        table.set_header(header);
-        for line in &group.lines {
-            let mut row = vec![line.label.clone(), line.what.to_string()];
-            row.extend(
-                line.cells.iter().map(|c| if c.best { format!("{}^", c.text) } else { c.text.clone() }),
-            );
-            table.add_row(row);
+        for columns in blocks(&group) {
+            out += &format!("{}\n", table(&group, columns));
         }
-        for i in 2..2 + group.columns.len() {
-            if let Some(column) = table.column_mut(i) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        out += &format!("{table}\n");
     }
     out += "\n";
     if !report.significance.is_empty() {
@@ -48,6 +37,51 @@ pub(super) fn render(report: &Report) -> String {
         out += &wrapped(&line);
     }
     out
+}
+
+/// The group's columns, in as many tables below each other as it takes.
+fn blocks(group: &view::Group) -> Vec<Range<usize>> {
+    let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(|t| t.chars().count()).max().unwrap_or(0);
+    let labels = width(&mut group.lines.iter().map(|l| l.label.as_str())) + PADDING;
+    let what = width(&mut group.lines.iter().map(|l| l.what)) + PADDING;
+    let mut blocks: Vec<Range<usize>> = Vec::new();
+    let mut used = 0;
+    for (i, name) in group.columns.iter().enumerate() {
+        let cells = group.lines.iter().map(|l| l.cells[i].text.as_str());
+        // The mark of the best number is the one more.
+        let column = width(&mut cells.chain([name.as_str()])) + PADDING + 1;
+        match blocks.last_mut() {
+            Some(block) if used + column <= usize::from(WIDTH) => {
+                block.end = i + 1;
+                used += column;
+            }
+            _ => {
+                blocks.push(i..i + 1);
+                used = labels + what + column;
+            }
+        }
+    }
+    blocks
+}
+
+fn table(group: &view::Group, columns: Range<usize>) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    let mut header = vec![String::new(), String::new()];
+    header.extend(group.columns[columns.clone()].iter().cloned());
+    table.set_header(header);
+    for line in &group.lines {
+        let mut row = vec![line.label.clone(), line.what.to_string()];
+        let cells = line.cells[columns.clone()].iter();
+        row.extend(cells.map(|c| if c.best { format!("{}^", c.text) } else { c.text.clone() }));
+        table.add_row(row);
+    }
+    for i in 2..2 + columns.len() {
+        if let Some(column) = table.column_mut(i) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }
 
 /// The line, broken between words; further lines are indented.
@@ -71,6 +105,24 @@ fn wrapped(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wide_tables_are_continued_below() {
+        let text = view::Text { text: "0.6225 ± 0.0010 *".into(), best: true };
+        let group = view::Group {
+            heading: String::new(),
+            columns: (0..9).map(|i| format!("model {i}")).collect(),
+            lines: vec![view::Line { label: "Diff-MSR".into(), what: "difference", cells: vec![text; 9] }],
+        };
+        let blocks = blocks(&group);
+        assert!(blocks.len() > 1);
+        assert_eq!(blocks.iter().cloned().flatten().collect::<Vec<_>>(), (0..9).collect::<Vec<_>>());
+        for block in blocks {
+            let shown = table(&group, block).to_string();
+            assert_eq!(shown.lines().count(), 5, "{shown}");
+            assert!(shown.lines().all(|l| l.chars().count() <= usize::from(WIDTH)), "{shown}");
+        }
+    }
 
     #[test]
     fn long_lines_are_broken_between_words() {
