@@ -46,8 +46,10 @@ fn ours(config: &GeneratorConfig, weights: &State, x: &State) -> State {
             add(&mut out, &mut source, 0, loss, "");
             out
         }
-        GeneratorConfig::Gan(config) => adversarial(config.source(SHAPE, build).unwrap(), weights, x),
-        GeneratorConfig::SoftmaxGan(config) => adversarial(config.source(SHAPE, build).unwrap(), weights, x),
+        GeneratorConfig::Gan(config) => adversarial(config.gan(SHAPE, build).unwrap(), weights, x),
+        GeneratorConfig::SoftmaxGan(config) => {
+            adversarial(config.softmax_gan(SHAPE, build).unwrap(), weights, x)
+        }
         GeneratorConfig::Wgan(config) => adversarial(config.source(SHAPE, build).unwrap(), weights, x),
         GeneratorConfig::WganGp(config) => adversarial(config.source(SHAPE, build).unwrap(), weights, x),
     }

@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 
 pub(super) const NAME: &str = "gan";
 
-/// GAN's configuration.
+/// The configuration of a GAN without a constraint on the critic: [`GAN`](self) itself and softmax GAN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GanConfig {
@@ -30,14 +30,24 @@ impl GanConfig {
     }
 
     /// A GAN of rows of `shape` [C, d]; the critic's scores are the discriminator's logits.
-    pub fn source(&self, shape: [i64; 2], build: Build) -> Result<Adversarial> {
-        self.check()?;
-        let &Self { ref networks, critic, training } = self;
+    pub fn gan(&self, shape: [i64; 2], build: Build) -> Result<Adversarial> {
         let objective = Objective {
             critic: discriminator_loss,
             generator: |_, generated| non_saturating_loss(generated),
         };
-        Adversarial::new(NAME, networks, critic, training, objective, Constraint::None, shape, build)
+        self.unconstrained(NAME, objective, shape, build)
+    }
+
+    pub(super) fn unconstrained(
+        &self,
+        name: &'static str,
+        objective: Objective,
+        shape: [i64; 2],
+        build: Build,
+    ) -> Result<Adversarial> {
+        self.check()?;
+        let &Self { ref networks, critic, training } = self;
+        Adversarial::new(name, networks, critic, training, objective, Constraint::None, shape, build)
     }
 }
 

@@ -32,7 +32,6 @@ mod wgan_gp;
 pub use adversarial::{Adversarial, Constraint, CriticConfig, CriticDraws, Objective};
 pub use gan::GanConfig;
 pub use networks::NetworksConfig;
-pub use softmax_gan::SoftmaxGanConfig;
 pub use training::TrainingConfig;
 pub use vae::{Vae, VaeConfig};
 pub use wgan::WganConfig;
@@ -65,7 +64,7 @@ pub enum GeneratorConfig {
     /// A generative adversarial network.
     Gan(GanConfig),
     /// A softmax GAN.
-    SoftmaxGan(SoftmaxGanConfig),
+    SoftmaxGan(GanConfig),
     /// A Wasserstein GAN with clipped weights.
     Wgan(WganConfig),
     /// A Wasserstein GAN with a gradient penalty.
@@ -88,8 +87,7 @@ impl GeneratorConfig {
     pub fn check(&self) -> Result<()> {
         match self {
             Self::Vae(config) => config.check(),
-            Self::Gan(config) => config.check(),
-            Self::SoftmaxGan(config) => config.check(),
+            Self::Gan(config) | Self::SoftmaxGan(config) => config.check(),
             Self::Wgan(config) => config.check(),
             Self::WganGp(config) => config.check(),
         }
@@ -99,8 +97,8 @@ impl GeneratorConfig {
     pub fn build(&self, shape: [i64; 2], build: Build) -> Result<Box<dyn RowSource>> {
         Ok(match self {
             Self::Vae(config) => Box::new(config.source(shape, build)?),
-            Self::Gan(config) => Box::new(config.source(shape, build)?),
-            Self::SoftmaxGan(config) => Box::new(config.source(shape, build)?),
+            Self::Gan(config) => Box::new(config.gan(shape, build)?),
+            Self::SoftmaxGan(config) => Box::new(config.softmax_gan(shape, build)?),
             Self::Wgan(config) => Box::new(config.source(shape, build)?),
             Self::WganGp(config) => Box::new(config.source(shape, build)?),
         })

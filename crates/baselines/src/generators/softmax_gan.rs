@@ -4,39 +4,18 @@
 //! On two clusters it has not settled after 2000 updates: every seed ends with rows of one only (see the table of
 //! [`generators`](super)). By the score of a generated row its loss has the derivative 1/|B| less the row's softmax,
 //! which vanishes where the discriminator tells nothing.
-use super::{Adversarial, Constraint, CriticConfig, NetworksConfig, Objective, TrainingConfig};
+use super::{Adversarial, GanConfig, Objective};
 use anyhow::Result;
 use scenarec_train::Build;
-use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 pub(super) const NAME: &str = "softmax-gan";
 
-/// Softmax GAN's configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SoftmaxGanConfig {
-    /// Generator and discriminator.
-    pub networks: NetworksConfig,
-    /// The discriminator.
-    pub critic: CriticConfig,
-    /// How they are trained.
-    pub training: TrainingConfig,
-}
-
-impl SoftmaxGanConfig {
-    pub(super) fn check(&self) -> Result<()> {
-        self.networks.check()?;
-        self.critic.check()?;
-        self.training.check()
-    }
-
+impl GanConfig {
     /// A softmax GAN of rows of `shape` [C, d]; the critic's score is μ, the lower the more real.
-    pub fn source(&self, shape: [i64; 2], build: Build) -> Result<Adversarial> {
-        self.check()?;
-        let &Self { ref networks, critic, training } = self;
+    pub fn softmax_gan(&self, shape: [i64; 2], build: Build) -> Result<Adversarial> {
         let objective = Objective { critic: softmax_discriminator_loss, generator: softmax_generator_loss };
-        Adversarial::new(NAME, networks, critic, training, objective, Constraint::None, shape, build)
+        self.unconstrained(NAME, objective, shape, build)
     }
 }
 
