@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 
 pub(super) const NAME: &str = "gan";
 
-/// The configuration of a GAN without a constraint on the critic: [`GAN`](self) itself and softmax GAN.
+/// The configuration of a GAN without a constraint on the critic: GAN itself and softmax GAN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GanConfig {
