@@ -80,6 +80,8 @@ pub const METRICS: &[Metric] = &[
     statistic("positive_rate", "positive rate", 4),
     statistic("negative_share", "negatives %", 2),
     statistic("relative_distance", "distance", 3),
+    statistic("deviation", "deviation of a number", 4),
+    statistic("mean_offset", "mean off by", 4),
     statistic("fusion_weight", "fusion weight", 4),
     Metric { format: Format::Plain, ..statistic("setting", "setting", 0) },
 ];

@@ -1,7 +1,7 @@
 //! Stage 4: the parameters that are the cold scenario's own learn from true and generated rows.
 use super::{
     mixture::Mixer,
-    pool::{Origin, Pool, Sources},
+    pool::{Likeness, Origin, Pool, Sources},
     settings::{Mixture, Refresh, Training},
     train::score,
 };
@@ -146,7 +146,7 @@ impl FineTune<'_> {
                 restore: |l, state| l.net.weights.load(state, ""),
             }),
         )?;
-        let Learner { pool, seconds, pools, .. } = learner;
+        let Learner { net, pool, seconds, pools, .. } = learner;
         let numbers = [
             ("seconds", seconds),
             ("pools", pools as f64),
@@ -155,6 +155,17 @@ impl FineTune<'_> {
         ];
         for (metric, value) in numbers {
             recorder.record(metric, value, |m| m.stage = "pool".into())?;
+        }
+        let (deviation, beside) = pool.likeness(&self.origin, net);
+        let mut like = |metric: &str, kind: &str, value: f64| {
+            recorder.record(metric, value, |m| (m.stage, m.phase) = ("pool".into(), kind.into()))
+        };
+        like("deviation", "true", deviation)?;
+        for (kind, likeness) in ["transferred", "generated"].into_iter().zip(beside) {
+            if let Some(Likeness { offset, deviation }) = likeness {
+                like("deviation", kind, deviation)?;
+                like("mean_offset", kind, offset)?;
+            }
         }
         Ok(trained)
     }

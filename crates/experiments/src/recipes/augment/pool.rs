@@ -32,6 +32,16 @@ impl Rows {
         }
     }
 
+    /// Mean of the vectors, `[C, d]`, and how far their numbers are from it, as a root mean square; none without rows.
+    fn moments(&self) -> Option<(Tensor, f64)> {
+        if self.len() == 0 {
+            return None;
+        }
+        let mean = self.vectors.mean_dim([0i64].as_slice(), false, Kind::Float);
+        let deviation = root_mean_square(&(&self.vectors - &mean));
+        Some((mean, deviation))
+    }
+
     fn pick(&self, places: &[i64]) -> Self {
         let places = Tensor::from_slice(places).to_device(self.vectors.device());
         Self { vectors: self.vectors.index_select(0, &places), labels: self.labels.index_select(0, &places) }
@@ -43,6 +53,18 @@ impl Rows {
             labels: Tensor::cat(&[&self.labels, &other.labels], 0),
         }
     }
+}
+
+/// How generated rows lie beside true ones.
+pub(super) struct Likeness {
+    /// Root mean square of the distance of their mean from that of the true rows, per number.
+    pub offset: f64,
+    /// Root mean square of their numbers' distance from their own mean.
+    pub deviation: f64,
+}
+
+fn root_mean_square(numbers: &Tensor) -> f64 {
+    numbers.square().mean(Kind::Float).sqrt().double_value(&[])
 }
 
 /// What rows are generated with: a generator for each label, and, where rows of other scenarios are transferred, the
@@ -103,6 +125,18 @@ impl Pool {
     /// Number of rows from noise in stock.
     pub(super) fn generated(&self) -> usize {
         self.generated.rows.len() as usize
+    }
+
+    /// The deviation of the cold scenario's true rows, and transferred and generated rows beside them, where there are any.
+    pub(super) fn likeness(&self, origin: &Origin<'_>, net: &mut Net) -> (f64, [Option<Likeness>; 2]) {
+        let _guard = tch::no_grad_guard();
+        let rows = vectors(net, origin.slots, &gather(origin.cold.data(), origin.cold.rows()));
+        let (mean, deviation) = Rows::of(&[(rows, 0.0)]).moments().expect("the cold scenario has rows");
+        let beside = |stock: &Stock| {
+            let (own, deviation) = stock.rows.moments()?;
+            Some(Likeness { offset: root_mean_square(&(own - &mean)), deviation })
+        };
+        (deviation, [beside(&self.transferred), beside(&self.generated)])
     }
 
     /// The next rows of both kinds.
