@@ -35,7 +35,7 @@ impl Layered {
 
     fn merge(&mut self, layer: &Mapping, place: &dyn Fn(&[String]) -> (Place, Place)) {
         self.places.entry(Vec::new()).or_insert_with(|| place(&[]));
-        merge_mapping(&mut self.value, layer);
+        merge_mapping(&mut self.value, layer, Value::is_mapping);
         let mut all = Vec::new();
         paths(&Value::Mapping(layer.clone()), &mut Vec::new(), &mut all);
         for path in all {
@@ -77,12 +77,12 @@ impl Layered {
     }
 }
 
-/// Key by key, `over` wins.
-fn merge_mapping(base: &mut Mapping, over: &Mapping) {
+/// Key by key, `over` wins; `null` takes away what `taken_away` says, and is a value elsewhere.
+pub(super) fn merge_mapping(base: &mut Mapping, over: &Mapping, taken_away: fn(&Value) -> bool) {
     for (key, value) in over {
         match (base.get_mut(key), value) {
-            (Some(Value::Mapping(b)), Value::Mapping(o)) => merge_mapping(b, o),
-            (Some(Value::Mapping(_)), Value::Null) => {
+            (Some(Value::Mapping(b)), Value::Mapping(o)) => merge_mapping(b, o, taken_away),
+            (Some(old), Value::Null) if taken_away(old) => {
                 base.shift_remove(key);
             }
             _ => {

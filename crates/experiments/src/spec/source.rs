@@ -1,4 +1,5 @@
 //! A YAML file that can say where each of its keys stands.
+use super::layered::merge_mapping;
 use anyhow::{Context, Result};
 use marked_yaml::{LoadError, LoaderOptions, Marker, Node, parse_yaml_with_options};
 use serde::de::DeserializeOwned;
@@ -99,7 +100,9 @@ impl Source {
     /// This file over `base`: mappings are merged key by key, `null` takes a key of the base away, everything else is replaced.
     pub fn over(mut self, base: Arc<Self>) -> Self {
         let own = std::mem::replace(&mut self.value, base.value.clone());
-        put_over(&mut self.value, own);
+        if let (Value::Mapping(value), Value::Mapping(own)) = (&mut self.value, &own) {
+            merge_mapping(value, own, |_| true);
+        }
         self.base = Some(base);
         self
     }
@@ -186,26 +189,6 @@ impl Source {
             at = begin.or(at);
         }
         (path.len(), at)
-    }
-}
-
-/// Values of `over` in the place of those of `value`, but mappings key by key; `null` takes away what is there.
-fn put_over(value: &mut Value, over: Value) {
-    match (value, over) {
-        (Value::Mapping(value), Value::Mapping(over)) => {
-            for (key, new) in over {
-                match value.get_mut(&key) {
-                    Some(_) if new.is_null() => {
-                        value.shift_remove(&key);
-                    }
-                    Some(old) => put_over(old, new),
-                    None => {
-                        value.insert(key, new);
-                    }
-                }
-            }
-        }
-        (value, over) => *value = over,
     }
 }
 
