@@ -1,4 +1,5 @@
 //! Cells of a table, filled from the measures of its runs.
+use super::settings;
 use crate::{
     id,
     metric::{self, Metric},
@@ -87,6 +88,7 @@ pub fn collect(
     older: &BTreeMap<String, String>,
 ) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
+    let shows_settings = spec.layout.cells.iter().any(|metric| metric == settings::METRIC);
     for planned in &plan.cells {
         let mut is_stale = false;
         let mut runs = BTreeMap::new();
@@ -96,7 +98,11 @@ pub fn collect(
                 is_stale = true;
                 measures = store.measures(older, false)?;
             }
-            runs.extend(measures.map(|m| (*seed, m)));
+            let Some(mut measures) = measures else { continue };
+            if let (true, Some(recorded)) = (shows_settings, measures.first()) {
+                measures.extend(settings::measures(&plan.nodes[id].job, &recorded.clone()));
+            }
+            runs.insert(*seed, measures);
         }
         let status = status(planned, runs.len(), plan, store);
         for coordinates in spec.cells_of(&planned.combination.coordinates) {

@@ -7,6 +7,7 @@ mod markdown;
 mod plot;
 mod points;
 mod searches;
+mod settings;
 mod text;
 mod view;
 

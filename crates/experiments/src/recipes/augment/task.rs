@@ -26,7 +26,6 @@ use scenarec_train::{
     rows::vectors,
     to_vec,
 };
-use serde_yaml::Value;
 use std::sync::Arc;
 use tch::Tensor;
 
@@ -208,7 +207,6 @@ impl<'a> Task<'a> {
     /// The cold scenario's net by the method, and the evaluation of all scenarios.
     pub(super) fn run(&self, mut context: JobContext<'_>) -> Result<()> {
         let settings: Settings = serde_yaml::from_value(self.job.settings.clone())?;
-        record_settings(self.job, &mut context.recorder)?;
         let cold = self.scenario(&settings.cold)?;
         if methods::augmentation(&self.job.method)? == Augmentation::Single {
             let mut own = self.net()?;
@@ -293,36 +291,6 @@ impl<'a> Task<'a> {
         let trained = fine_tune.run(own, &mut sources, context.progress, &mut context.recorder)?;
         record(&mut context.recorder, "fine_tune", "", &trained)
     }
-}
-
-/// Records every number among a job's settings (phase: its path, for example `method.diffusion.timesteps`), for tables that
-/// compare them with the paper's.
-fn record_settings(job: &Job, recorder: &mut Recorder) -> Result<()> {
-    let mut open = vec![
-        ("model".to_string(), &job.model),
-        ("method".to_string(), &job.method),
-        ("run".to_string(), &job.settings),
-    ];
-    while let Some((path, value)) = open.pop() {
-        match value {
-            Value::Mapping(map) => {
-                let keys = map.iter().filter_map(|(k, v)| Some((k.as_str()?, v)));
-                open.extend(keys.map(|(k, v)| (format!("{path}.{k}"), v)));
-            }
-            Value::Sequence(list) => {
-                open.extend(list.iter().enumerate().map(|(i, v)| (format!("{path}.{i}"), v)));
-            }
-            Value::Number(number) => {
-                let number = number.as_f64().context("a setting is a number")?;
-                recorder.record("setting", number, |m| {
-                    m.stage = "settings".into();
-                    m.phase = path;
-                })?;
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Shape of a generated row, [C, d].
