@@ -48,11 +48,14 @@ pub(crate) fn check_deep(dim: usize, mlp: &MlpConfig) -> Result<()> {
 /// need a layer, by key.
 pub(crate) fn check_stacks(dim: usize, dropout: f64, stacks: &[(&str, &[i64])]) -> Result<()> {
     check(dim > 0, "dim", || "a width of 0".into())?;
-    for (key, widths) in stacks {
-        check(!widths.is_empty(), key, || "no layer".into())?;
-        check(widths.iter().all(|w| *w > 0), key, || "a width below 1".into())?;
-    }
+    stacks.iter().try_for_each(|(key, widths)| check_layers(key, widths))?;
     check_dropout(dropout, "dropout")
+}
+
+/// Refuses widths of a network that needs a layer.
+pub(crate) fn check_layers(key: &str, widths: &[i64]) -> Result<()> {
+    check(!widths.is_empty(), key, || "no layer".into())?;
+    check(widths.iter().all(|w| *w > 0), key, || "a width below 1".into())
 }
 
 /// Refuses to build nothing at all.

@@ -1,46 +1,87 @@
-//! DeepFM (Guo et al., IJCAI 2017), as CVAR's and CSDM's programs have it: factors of order one over real fields only,
-//! a trainable vector per real field, batch norm in the MLP.
+//! DeepFM (Guo et al., IJCAI 2017). As CVAR's and CSDM's programs have it there are terms of order one for real fields only, and a
+//! trainable vector per real field; `first_order_ids` adds those of ids.
 //!
 //! Shapes: B rows, F embedded fields, R real fields, d width, E = F + R.
 use crate::{
     ModelEntry,
-    config::{DeepConfig, one_task},
+    config::{check_deep, one_task},
 };
 use anyhow::Result;
 use scenarec_data::Schema;
-use scenarec_train::{Build, CtrModel, Embedded, Init, Net, Output, Params, config::resolve, nn::Mlp};
+use scenarec_train::{
+    Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
+    config::resolve,
+    nn::{Mlp, MlpConfig, Norm},
+};
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
+
+/// DeepFM's configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeepFmConfig {
+    /// The registry's name, `deepfm`.
+    pub name: String,
+    /// Width d of all embeddings.
+    pub dim: usize,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<i64>,
+    /// Normalisation of the hidden layers.
+    pub norm: Norm,
+    /// Dropout probability after every hidden layer.
+    pub dropout: f64,
+    /// Initial values.
+    #[serde(with = "serde_yaml::with::singleton_map")]
+    pub init: InitScheme,
+    /// Whether ids have weights of order one; an absent key says that they have none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first_order_ids: bool,
+}
+
+impl DeepFmConfig {
+    fn check(&self) -> Result<()> {
+        check_deep(self.dim, &self.mlp())
+    }
+
+    fn mlp(&self) -> MlpConfig {
+        MlpConfig { hidden: self.hidden.clone(), norm: self.norm, dropout: self.dropout }
+    }
+}
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     "deepfm",
     &["{reals,first_order}.weight", "mlp.*"],
-    |value| resolve(value, DeepConfig::check),
+    |value| resolve(value, DeepFmConfig::check),
     |schema, value, build| DeepFm::net(schema, &serde_yaml::from_value(value)?, build),
 );
 
-/// logit = Σ_r w_r x_r + FM(E) + MLP(flatten E).
+/// logit = Σ_r w_r x_r (+ Σ_f w_f + b) + FM(E) + MLP(flatten E), w_f the weight of field f's id.
 ///
-/// Parameters `reals.weight` [R, d], `first_order.weight` `[R]`, `mlp.*`.
+/// Parameters `reals.weight` [R, d], `first_order.weight` `[R]`, `mlp.*`; with `first_order_ids` `linear.<table>` (w) and `bias`
+/// (b) `[1]`.
 #[derive(Debug)]
 pub struct DeepFm {
     reals: Tensor,
     first_order: Tensor,
+    bias: Option<Tensor>,
     mlp: Mlp,
 }
 
 impl DeepFm {
     /// The model with its tables.
-    pub fn net(schema: &Schema, config: &DeepConfig, build: Build) -> Result<Net> {
+    pub fn net(schema: &Schema, config: &DeepFmConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
-        Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))
+        let net = if config.first_order_ids { Net::with_linear } else { Net::new };
+        net(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))
     }
 
-    fn new(p: &mut Params, schema: &Schema, config: &DeepConfig) -> Self {
+    fn new(p: &mut Params, schema: &Schema, config: &DeepFmConfig) -> Self {
         let d = config.dim as i64;
         let (fields, reals) = (schema.embedded().count() as i64, schema.reals().count() as i64);
         Self {
             reals: p.sub("reals").parameter("weight", &[reals, d], Init::Normal { std: 1.0 }),
             first_order: p.sub("first_order").parameter("weight", &[reals], Init::linear(1)),
+            bias: config.first_order_ids.then(|| p.parameter("bias", &[1], Init::Constant(0.0))),
             mlp: Mlp::new(&mut p.sub("mlp"), (fields + reals) * d, &config.mlp(), Some(1)),
         }
     }
@@ -52,7 +93,10 @@ impl CtrModel for DeepFm {
     fn forward(&self, x: &Embedded, train: bool) -> Output {
         let reals = x.reals.unsqueeze(-1) * &self.reals;
         let e = Tensor::cat(&[&x.fields, &reals], 1);
-        let first_order = x.reals.mv(&self.first_order).unsqueeze(1);
+        let mut first_order = x.reals.mv(&self.first_order).unsqueeze(1);
+        if let Some(bias) = &self.bias {
+            first_order = first_order + x.linear.sum_dim_intlist([1i64].as_slice(), true, Kind::Float) + bias;
+        }
         let one = [1i64].as_slice();
         let sum = e.sum_dim_intlist(one, false, Kind::Float);
         let flat = e.flatten(1, 2);

@@ -21,7 +21,7 @@ impl DomainEmbedding {
             Some(place) => Self::Field(place as i64),
             None => {
                 let rows = schema.scenarios.len();
-                let init = scheme.embeddings(rows, dim);
+                let init = scheme.embeddings(rows, rows, dim);
                 Self::Table(p.parameter_exactly("domain", &[rows as i64, dim as i64], init))
             }
         }

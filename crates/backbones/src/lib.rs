@@ -1,6 +1,7 @@
 //! One click-through-rate model per file, and the registry that names them.
 mod adatt;
 mod aitm;
+mod behaviours;
 mod config;
 mod dcn;
 mod deepfm;
@@ -14,21 +15,23 @@ mod mlp;
 mod mmoe;
 mod ple;
 mod pnn;
+mod sfpnet;
 mod shared_bottom;
 mod star;
 mod wide_deep;
 mod xdeepfm;
 
 use anyhow::{Result, bail};
-use scenarec_data::Schema;
+use scenarec_data::{Kind, Schema};
 use scenarec_train::{Build, Net};
 use serde_yaml::Value;
 
 pub use adatt::{AdaTt, AdaTtConfig};
 pub use aitm::{Aitm, AitmConfig, DomainOrder};
+pub use behaviours::{BehaviourPooling, BehavioursConfig, DinConfig, TokenVector};
 pub use config::DeepConfig;
 pub use dcn::{Dcn, DcnConfig};
-pub use deepfm::DeepFm;
+pub use deepfm::{DeepFm, DeepFmConfig};
 pub use fnn::Fnn;
 pub use m2m::{M2m, M2mConfig};
 pub use m3oe::{Fusion, FusionScope, M3oe, M3oeConfig};
@@ -36,6 +39,7 @@ pub use mlp::Mlp;
 pub use mmoe::{Mmoe, MmoeConfig};
 pub use ple::{Ple, PleConfig};
 pub use pnn::Pnn;
+pub use sfpnet::{ContextFold, ResidualInput, SfpNet, SfpNetConfig};
 pub use shared_bottom::{SharedBottom, SharedBottomConfig};
 pub use star::{ReducedStar, Star, StarConfig, StarForm};
 pub use wide_deep::WideDeep;
@@ -58,10 +62,11 @@ pub struct ModelEntry {
     /// in every configuration, as long as batch norm's running statistics stay. Where it does not, only a copy of the model
     /// does.
     pub isolated: bool,
-    /// Checks a configuration and fills in every default.
-    pub resolve: fn(Value) -> Result<Value>,
-    /// Builds the net for a resolved configuration.
-    pub build: fn(&Schema, Value, Build) -> Result<Net>,
+    /// Whether it reads behaviour sequences itself. The others get them as one more field, where their configuration has
+    /// the key `behaviours`, and else do without.
+    pub sequences: bool,
+    resolve: fn(Value) -> Result<Value>,
+    build: fn(&Schema, Value, Build) -> Result<Net>,
 }
 
 impl ModelEntry {
@@ -71,12 +76,48 @@ impl ModelEntry {
         resolve: fn(Value) -> Result<Value>,
         build: fn(&Schema, Value, Build) -> Result<Net>,
     ) -> Self {
-        Self { name, outer: &[], specific, isolated: false, resolve, build }
+        Self { name, outer: &[], specific, isolated: false, sequences: false, resolve, build }
+    }
+
+    /// Checks a configuration and fills in every default.
+    pub fn resolve(&self, mut config: Value) -> Result<Value> {
+        if self.sequences {
+            return (self.resolve)(config);
+        }
+        let behaviours = BehavioursConfig::take(&mut config)?;
+        let mut config = (self.resolve)(config)?;
+        if let Some(own) = behaviours {
+            config[behaviours::KEY] = serde_yaml::to_value(own)?;
+        }
+        Ok(config)
+    }
+
+    /// Builds the net for a resolved configuration.
+    pub fn build(&self, schema: &Schema, mut config: Value, build: Build) -> Result<Net> {
+        if self.sequences {
+            return (self.build)(schema, config, build);
+        }
+        match BehavioursConfig::take(&mut config)? {
+            Some(own) => {
+                let net = (self.build)(&behaviours::extended(schema)?, config, build)?;
+                behaviours::with_behaviours(net, schema, &own)
+            }
+            None => {
+                let mut schema = schema.clone();
+                schema.fields.retain(|f| !matches!(f.kind, Kind::Sequence { .. }));
+                (self.build)(&schema, config, build)
+            }
+        }
     }
 
     /// A model whose specific parameters are out of other scenarios' reach.
     const fn isolated(self) -> Self {
         Self { isolated: true, ..self }
+    }
+
+    /// A model that reads behaviour sequences.
+    const fn sequences(self) -> Self {
+        Self { sequences: true, ..self }
     }
 
     const fn outer(self, globs: &'static [&'static str]) -> Self {
@@ -101,6 +142,7 @@ pub const MODELS: &[ModelEntry] = &[
     fnn::ENTRY,
     xdeepfm::ENTRY,
     aitm::ENTRY,
+    sfpnet::ENTRY,
 ];
 
 /// The model called `name`.
@@ -117,5 +159,5 @@ pub fn model(name: &str) -> Result<&'static ModelEntry> {
 /// Builds the net a resolved configuration describes; its `name` chooses the model.
 pub fn build(schema: &Schema, config: &Value, build: Build) -> Result<Net> {
     let name = config.get("name").and_then(Value::as_str).unwrap_or_default();
-    (model(name)?.build)(schema, config.clone(), build)
+    model(name)?.build(schema, config.clone(), build)
 }

@@ -106,7 +106,7 @@ impl M2m {
         let (bottom, shared) = (config.mlp(&config.bottom), config.bottom[config.bottom.len() - 1]);
         let context = places(schema);
         let known = d * (1 + context[0].len() as i64) + context[1].len() as i64;
-        let embeddings = config.init.embeddings(schema.tasks.len(), config.dim);
+        let embeddings = config.init.embeddings(schema.tasks.len(), schema.tasks.len(), config.dim);
         let (k, hidden) = config.knowledge.split_last().expect("checked: a layer at least");
         let mut unit = |name: &str, inputs: i64| MetaUnit::new(&mut p.sub(name), *k, inputs, width);
         let attention = unit("attention", 2 * width);

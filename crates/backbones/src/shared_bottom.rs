@@ -1,10 +1,12 @@
 //! Shared Bottom (Caruana, Machine Learning 28, 1997): one network for all domains and tasks, a tower for each pair
-//! (M3oE, Section 3.1, baseline ShBot).
+//! (M3oE, Section 3.1, baseline ShBot). SFPNet's baseline of the name adds an auxiliary tower that reads the domain (its Section
+//! 5.2).
 //!
 //! Shapes: B rows, D domains, T tasks, E last width of the bottom.
 use crate::{
     ModelEntry,
-    config::{check_stacks, flat_width},
+    config::{check_layers, check_stacks, flat_width},
+    domain_embedding::DomainEmbedding,
     heads::Heads,
 };
 use anyhow::Result;
@@ -15,6 +17,7 @@ use scenarec_train::{
     nn::{Mlp, MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
 /// Shared Bottom's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,10 @@ pub struct SharedBottomConfig {
     pub bottom: Vec<i64>,
     /// Widths of a tower's hidden layers.
     pub tower: Vec<i64>,
+    /// Widths of the hidden layers of a tower for all domains that reads the domain's embedding beside the fields; an absent key
+    /// says that there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auxiliary: Option<Vec<i64>>,
     /// Normalisation of all hidden layers.
     pub norm: Norm,
     /// Dropout probability after every hidden layer.
@@ -39,6 +46,7 @@ pub struct SharedBottomConfig {
 
 impl SharedBottomConfig {
     fn check(&self) -> Result<()> {
+        self.auxiliary.iter().try_for_each(|widths| check_layers("auxiliary", widths))?;
         check_stacks(self.dim, self.dropout, &[("bottom", &self.bottom), ("tower", &self.tower)])
     }
 
@@ -55,13 +63,14 @@ pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
 )
 .isolated();
 
-/// logit_{d,t} = tower_{d,t}(bottom(z)), z = fields and reals.
+/// logit_{d,t} = tower_{d,t}(bottom(z)) (+ auxiliary([e_d ‖ z])), z = fields and reals, e_d the domain's embedding.
 ///
-/// Parameters `bottom.*`, `towers.*` with D·T copies.
+/// Parameters `bottom.*`, `towers.*` with D·T copies; `auxiliary.*`, and `domain` where the data have no domain indicator.
 #[derive(Debug)]
 pub struct SharedBottom {
     bottom: Mlp,
     towers: Heads,
+    auxiliary: Option<(DomainEmbedding, Mlp)>,
 }
 
 impl SharedBottom {
@@ -75,6 +84,11 @@ impl SharedBottom {
         Self {
             bottom: Mlp::new(&mut p.sub("bottom"), inputs, &config.mlp(&config.bottom), None),
             towers: Heads::new(&mut p.sub("towers"), schema, width, &config.mlp(&config.tower)),
+            auxiliary: config.auxiliary.as_ref().map(|hidden| {
+                let domain = DomainEmbedding::new(p, schema, config.dim, config.init);
+                let (inputs, tasks) = (config.dim as i64 + inputs, schema.tasks.len() as i64);
+                (domain, Mlp::new(&mut p.sub("auxiliary"), inputs, &config.mlp(hidden), Some(tasks)))
+            }),
         }
     }
 }
@@ -83,7 +97,11 @@ impl CtrModel for SharedBottom {
     /// # Shapes
     /// fields [B, F, d], reals [B, R] -> logits [B, T]
     fn forward(&self, x: &Embedded, train: bool) -> Output {
-        let u = self.bottom.forward(&x.flat(), train);
-        Output { logits: self.towers.on_shared(&u, &x.groups, train), aux: vec![] }
+        let z = x.flat();
+        let mut logits = self.towers.on_shared(&self.bottom.forward(&z, train), &x.groups, train);
+        if let Some((domain, auxiliary)) = &self.auxiliary {
+            logits = logits + auxiliary.forward(&Tensor::cat(&[domain.forward(x), z], 1), train);
+        }
+        Output { logits, aux: vec![] }
     }
 }

@@ -104,7 +104,6 @@ impl CtrModel for XDeepFm {
     fn forward(&self, x: &Embedded, train: bool) -> Output {
         let mut logits = self.cin.forward(&x.fields) + self.mlp.forward(&x.flat(), train);
         if let Some(bias) = &self.bias {
-            assert_eq!(x.linear.size(), x.fields.size()[..2], "a weight for every field");
             logits = logits + x.linear.sum_dim_intlist([1i64].as_slice(), true, Kind::Float) + bias;
         }
         Output { logits, aux: vec![] }

@@ -17,5 +17,5 @@ pub fn config_file(name: &str) -> Value {
     let file: Value = serde_yaml::from_str(&text).unwrap();
     let mut config = file["config"].clone();
     config["name"] = file["model"].clone();
-    (model(file["model"].as_str().unwrap()).unwrap().resolve)(config).unwrap()
+    model(file["model"].as_str().unwrap()).unwrap().resolve(config).unwrap()
 }

@@ -117,16 +117,16 @@ fn every_model_is_known_by_its_name() {
         assert_eq!(model(case.name).unwrap().name, case.name);
         let mut wrong = case.config.clone();
         wrong["no_such_key"] = 1.into();
-        let error = (model(case.name).unwrap().resolve)(wrong).unwrap_err().to_string();
+        let error = model(case.name).unwrap().resolve(wrong).unwrap_err().to_string();
         assert!(error.contains("no_such_key"), "{error}");
-        let again = (model(case.name).unwrap().resolve)(case.config.clone()).unwrap();
+        let again = model(case.name).unwrap().resolve(case.config.clone()).unwrap();
         assert_eq!(again, case.config, "{}: a resolved configuration is complete", case.name);
     }
     // What a model cannot be built for is said, and not built.
     for case in cases() {
         let mut none = case.config.clone();
         none["dim"] = 0.into();
-        assert!((model(case.name).unwrap().resolve)(none).is_err(), "{}: a width of 0", case.name);
+        assert!(model(case.name).unwrap().resolve(none).is_err(), "{}: a width of 0", case.name);
     }
     let error = model("deepfn").unwrap_err().to_string();
     assert!(error.starts_with("unknown model \"deepfn\"; known are deepfm"), "{error}");

@@ -257,7 +257,7 @@ fn settings_without_sense_are_refused_with_their_key() {
         let mut config = config_file(file);
         change(&mut config);
         let name = config["name"].as_str().unwrap().to_string();
-        (scenarec_backbones::model(&name).unwrap().resolve)(config).unwrap_err().to_string()
+        scenarec_backbones::model(&name).unwrap().resolve(config).unwrap_err().to_string()
     };
     let set = |key: &'static str, value: Value| move |c: &mut Value| c[key] = value.clone();
     for (file, key, message) in [

@@ -1,9 +1,10 @@
 //! Datasets as Parquet files: what was parsed once is not parsed again.
 //!
 //! One Parquet column per column of the dataset (`field:<name>`, `weight:<name>`, `label:<task>`, `scenario`, `time`,
-//! `session`, `part`, `click_probability`), lists for ragged ones. The footer holds the rest: schema, item vocabulary,
+//! `session`, `part`, `click_probability`), lists for ragged ones. The tokens of a sequence are the list of row 0, beside the
+//! columns `start:<name>` and `end:<name>`, which are absent where they equal the sequence's before. The footer holds the rest: schema, item vocabulary,
 //! provenance, note, fingerprint, and a checksum of it all, so that a damaged file is noticed before anything of it is decoded.
-use crate::{Column, Dataset, Error, Kind, Part, Provenance, Result, Schema};
+use crate::{Column, Dataset, Error, Kind, Part, Provenance, Result, Schema, Sequence, Spans, Tokens};
 use arrow::array::{
     Array, ArrayRef, AsArray, Float32Array, Int64Array, LargeListArray, RecordBatch, UInt8Array, UInt16Array,
     UInt32Array,
@@ -123,6 +124,7 @@ fn seal(file: &mut std::fs::File) -> std::io::Result<()> {
 
 fn to_arrow(data: &Dataset) -> Vec<(String, ArrayRef)> {
     let mut out: Vec<(String, ArrayRef)> = Vec::new();
+    let mut spans = None;
     for (field, column) in data.schema.fields.iter().zip(&data.columns) {
         let name = format!("field:{}", field.name);
         match column {
@@ -133,6 +135,26 @@ fn to_arrow(data: &Dataset) -> Vec<(String, ArrayRef)> {
                 if let Some(w) = weights {
                     let name = format!("weight:{}", field.name);
                     out.push((name, list(offsets, Arc::new(Float32Array::from(w.clone())))));
+                }
+            }
+            Column::Sequence(Sequence { spans: own, tokens: Tokens { offsets, values, weights } }) => {
+                if spans.replace(own) != Some(own) {
+                    let column = |numbers: &[u32]| -> ArrayRef { Arc::new(UInt32Array::from(numbers.to_vec())) };
+                    out.push((format!("start:{}", field.name), column(&own.start)));
+                    out.push((format!("end:{}", field.name), column(&own.end)));
+                }
+                let in_row_0 = |array: ArrayRef| {
+                    let offsets: Vec<u64> = (0..=data.rows()).map(|r| if r == 0 { 0 } else { array.len() as u64 }).collect();
+                    list(&offsets, array)
+                };
+                out.push((name, in_row_0(Arc::new(UInt32Array::from(values.clone())))));
+                if let Some(offsets) = offsets {
+                    let name = format!("tokens:{}", field.name);
+                    out.push((name, in_row_0(Arc::new(UInt32Array::from(offsets.clone())))));
+                }
+                if let Some(w) = weights {
+                    let name = format!("weight:{}", field.name);
+                    out.push((name, in_row_0(Arc::new(Float32Array::from(w.clone())))));
                 }
             }
         }
@@ -235,18 +257,33 @@ fn assemble(footer: Footer, mut columns: Columns) -> std::result::Result<Dataset
     };
     let missing = |name: &str| format!("it lacks the column {name}");
     let mut fields = Vec::new();
+    let mut spans: Option<Arc<Spans>> = None;
     for field in &footer.schema.fields {
         let arrays = take(format!("field:{}", field.name)).ok_or_else(|| missing(&field.name))?;
         let column = match field.kind {
             Kind::Id => Column::Id(numbers::<UInt32Type>(&arrays)?),
             Kind::Real => Column::Real(numbers::<Float32Type>(&arrays)?),
-            Kind::Bag(_) | Kind::Sequence { .. } => {
+            Kind::Bag(_) => {
                 let (offsets, values) = lists::<UInt32Type>(&arrays)?;
-                let weights = match take(format!("weight:{}", field.name)) {
-                    Some(arrays) => Some(lists::<Float32Type>(&arrays)?.1),
-                    None => None,
+                let weights = take(format!("weight:{}", field.name)).map(|a| lists::<Float32Type>(&a));
+                Column::Ragged { offsets, values, weights: weights.transpose()?.map(|w| w.1) }
+            }
+            Kind::Pooled => return Err(format!("field {} is none of a dataset's", field.name)),
+            Kind::Sequence { .. } => {
+                let offsets = take(format!("tokens:{}", field.name)).map(|a| lists::<UInt32Type>(&a));
+                let weights = take(format!("weight:{}", field.name)).map(|a| lists::<Float32Type>(&a));
+                let tokens = Tokens {
+                    offsets: offsets.transpose()?.map(|o| o.1),
+                    values: lists::<UInt32Type>(&arrays)?.1,
+                    weights: weights.transpose()?.map(|w| w.1),
                 };
-                Column::Ragged { offsets, values, weights }
+                if let Some(start) = take(format!("start:{}", field.name)) {
+                    let end = take(format!("end:{}", field.name)).ok_or_else(|| missing(&field.name))?;
+                    let (start, end) = (numbers::<UInt32Type>(&start)?, numbers::<UInt32Type>(&end)?);
+                    spans = Some(Arc::new(Spans { start, end }));
+                }
+                let spans = spans.clone().ok_or_else(|| missing(&field.name))?;
+                Column::Sequence(Sequence { spans, tokens })
             }
         };
         if column.rows() != footer.rows {

@@ -6,6 +6,7 @@ mod loader;
 mod place;
 mod split;
 
+use crate::industrial::Market;
 use crate::loader::{CountRows, Loader};
 use crate::movielens::RowOrder;
 use crate::raw::KnownFile;
@@ -51,6 +52,10 @@ struct Raw {
     positive_from: Option<u8>,
     count: Option<CountRows>,
     order: Option<RowOrder>,
+    max_len: Option<u32>,
+    market: Option<Market>,
+    tailored: Option<bool>,
+    behaviours: Option<Vec<String>>,
     tabs: Option<Vec<u8>>,
     features: Option<Vec<String>>,
     thin: Option<RawThin>,

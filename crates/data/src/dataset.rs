@@ -1,5 +1,5 @@
 //! A dataset in memory: columns, labels and where they come from.
-use crate::{Part, Schema};
+use crate::{Part, Schema, Sequence};
 use serde::{Deserialize, Serialize};
 
 /// How far the rows are the official data.
@@ -53,6 +53,8 @@ pub enum Column {
         /// A weight per id, where the raw data has one.
         weights: Option<Vec<f32>>,
     },
+    /// A behaviour sequence per row.
+    Sequence(Sequence),
     /// One number per row.
     Real(Vec<f32>),
 }
@@ -63,6 +65,7 @@ impl Column {
         match self {
             Column::Id(v) => v.len(),
             Column::Ragged { offsets, .. } => offsets.len().saturating_sub(1),
+            Column::Sequence(s) => s.spans.rows(),
             Column::Real(v) => v.len(),
         }
     }

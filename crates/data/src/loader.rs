@@ -6,7 +6,7 @@ use crate::movielens::{self, Layout, RowOrder};
 use crate::raw::RawFiles;
 use crate::simulate::Simulator;
 use crate::view::View;
-use crate::{Result, amazon, cikm_ecomm, douban, kuairand, taobao_ad};
+use crate::{Result, amazon, cikm_ecomm, douban, industrial, kuairand, taobao_ad};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -27,6 +27,11 @@ pub enum Loader {
     MovielensAge {
         /// In which order the rows are.
         order: RowOrder,
+    },
+    /// MovieLens-1M with behaviour sequences: a scenario per age group, one task.
+    MovielensSequence {
+        /// How many behaviours of a row are kept, the most recent ones.
+        max_len: u32,
     },
     /// Taobao display ads as CVAR and CSDM see them.
     TaobaoAd {
@@ -62,6 +67,23 @@ pub enum Loader {
     Amazon {
         /// Which rows of Beauty are kept.
         thin: amazon::Thin,
+        /// When the validation rows begin, in seconds since 1970.
+        valid_from: i64,
+        /// When the test rows begin.
+        test_from: i64,
+    },
+    /// A stand-in for an industrial set's log: scenarios, sessions, behaviour sequences.
+    Industrial {
+        /// Whose log.
+        market: industrial::Market,
+        /// Whether behaviours mean something else in every scenario; as a negative control they do not.
+        tailored: bool,
+        /// The fields, in order.
+        features: Vec<String>,
+        /// Which of the item's fields a behaviour has.
+        behaviours: Vec<String>,
+        /// How many behaviours of a row are kept, the most recent ones.
+        max_len: u32,
         /// When the validation rows begin, in seconds since 1970.
         valid_from: i64,
         /// When the test rows begin.
@@ -112,10 +134,12 @@ impl Loader {
                 Some(*count)
             }
             Loader::MovielensAge { .. }
+            | Loader::MovielensSequence { .. }
             | Loader::KuaiRand { .. }
             | Loader::DoubanSplits { .. }
             | Loader::DoubanRatings { .. }
-            | Loader::Amazon { .. } => None,
+            | Loader::Amazon { .. }
+            | Loader::Industrial { .. } => None,
         }
     }
 
@@ -123,7 +147,7 @@ impl Loader {
     pub fn simulator(&self) -> Simulator {
         match *self {
             Loader::Movielens { layout, positive_from, .. } => Simulator::Movielens { layout, positive_from },
-            Loader::MovielensAge { .. } => {
+            Loader::MovielensAge { .. } | Loader::MovielensSequence { .. } => {
                 Simulator::Movielens { layout: Layout::M1, positive_from: movielens::age::CLICK_FROM }
             }
             Loader::TaobaoAd { .. } => Simulator::TaobaoAd,
@@ -132,6 +156,7 @@ impl Loader {
             Loader::DoubanSplits { layout } => Simulator::DoubanSplits { layout },
             Loader::DoubanRatings { .. } => Simulator::DoubanRatings,
             Loader::Amazon { .. } => Simulator::Amazon,
+            Loader::Industrial { market, tailored, .. } => Simulator::Industrial { market, tailored },
         }
     }
 
@@ -140,11 +165,13 @@ impl Loader {
         match self {
             Loader::Movielens { .. } => movielens::VERSION,
             Loader::MovielensAge { .. } => movielens::age::VERSION,
+            Loader::MovielensSequence { .. } => movielens::sequence::VERSION,
             Loader::TaobaoAd { .. } => taobao_ad::VERSION,
             Loader::CikmEcomm { .. } => cikm_ecomm::VERSION,
             Loader::KuaiRand { .. } => kuairand::VERSION,
             Loader::DoubanSplits { .. } | Loader::DoubanRatings { .. } => douban::VERSION,
             Loader::Amazon { .. } => amazon::VERSION,
+            Loader::Industrial { .. } => industrial::VERSION,
         }
     }
 
@@ -167,6 +194,9 @@ impl Loader {
             Loader::MovielensAge { order } => {
                 movielens::age::view(&movielens::parse(Layout::M1, raw)?, order)
             }
+            Loader::MovielensSequence { max_len } => {
+                movielens::sequence::view(&movielens::parse(Layout::M1, raw)?, max_len)
+            }
             Loader::TaobaoAd { .. } => taobao_ad::csdm::view(taobao_ad::parse(raw)?),
             Loader::KuaiRand { layout, ref tabs, ref features } => {
                 kuairand::view::view(kuairand::parse(layout, raw, tabs)?, tabs, features)
@@ -176,6 +206,11 @@ impl Loader {
             Loader::DoubanRatings { thin } => douban::view(douban::ratings::parse(thin, raw)?),
             Loader::Amazon { thin, valid_from, test_from } => {
                 amazon::view::view(amazon::parse(raw)?, thin, amazon::Dates { valid_from, test_from })
+            }
+            Loader::Industrial { market, ref features, ref behaviours, max_len, valid_from, test_from, .. } => {
+                let settings =
+                    industrial::view::Settings { market, features, behaviours, max_len, valid_from, test_from };
+                industrial::view::view(industrial::parse(market, raw)?, settings)
             }
         })
     }

@@ -255,7 +255,7 @@ fn build(config: &DatasetConfig, raw: &RawFiles, identity: Identity) -> Result<D
         labels: view.labels,
         scenario: view.scenario,
         time: view.time,
-        session: None,
+        session: view.session,
         part: view.part,
         item_vocabulary: view.item_vocabulary,
         click_probability,

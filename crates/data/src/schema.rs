@@ -41,13 +41,16 @@ pub enum Kind {
     Id,
     /// Any number of ids per row, pooled into one vector: `Column::Ragged`.
     Bag(Pooling),
-    /// Ids in time order, kept apart up to `max_len`, 0 is padding: `Column::Ragged`.
+    /// Tokens in time order, kept apart: `Column::Sequence`.
     Sequence {
-        /// The most recent ids that are kept.
+        /// How many are kept, the most recent ones.
         max_len: u32,
     },
     /// One real number per row: `Column::Real`.
     Real,
+    /// A vector that a model makes of the row's behaviour sequences: no column, no table. Models are built for schemas with
+    /// such a field; no dataset has one.
+    Pooled,
 }
 
 /// An id space. Fields that name the same table share their embeddings.
@@ -71,7 +74,7 @@ pub struct Field {
     /// What its column holds. In YAML as nested maps, `{bag: {sum_padded: {len: 6}}}`: YAML tags cannot nest.
     #[serde(with = "serde_yaml::with::singleton_map_recursive")]
     pub kind: Kind,
-    /// Name of its id table; absent exactly for `Kind::Real`.
+    /// Name of its id table; absent exactly for `Kind::Real` and `Kind::Pooled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
 }
@@ -110,9 +113,9 @@ impl Schema {
         self.tables.iter().enumerate().find(|(_, t)| t.name == name)
     }
 
-    /// Fields that embed to one vector per row (ids and pooled bags), in order, with their column numbers.
+    /// Fields that embed to one vector per row (ids, pooled bags and pooled sequences), in order, with their column numbers.
     pub fn embedded(&self) -> impl Iterator<Item = (usize, &Field)> {
-        self.fields.iter().enumerate().filter(|(_, f)| matches!(f.kind, Kind::Id | Kind::Bag(_)))
+        self.fields.iter().enumerate().filter(|(_, f)| matches!(f.kind, Kind::Id | Kind::Bag(_) | Kind::Pooled))
     }
 
     /// Fields that hold real numbers, in order, with their column numbers.
@@ -141,6 +144,9 @@ impl Schema {
         unique("scenario", self.scenarios.iter().map(String::as_str).collect())?;
         for f in &self.fields {
             match (&f.kind, &f.table) {
+                (Kind::Pooled, _) => {
+                    return Err(format!("field {:?} is pooled: that is what models make, not data", f.name));
+                }
                 (Kind::Real, None) => {}
                 (Kind::Real, Some(_)) => {
                     return Err(format!("field {:?} holds real numbers but names a table", f.name));

@@ -1,5 +1,6 @@
 //! Small datasets for unit tests.
-use crate::{Column, Dataset, Field, Kind, Part, Pooling, Provenance, Role, Schema, Table};
+use crate::{Column, Dataset, Field, Kind, Part, Pooling, Provenance, Role, Schema, Sequence, Spans, Table, Tokens};
+use std::sync::Arc;
 
 /// Items and times, nothing else.
 pub(crate) fn dataset(items: &[u32], time: &[i64]) -> Dataset {
@@ -40,13 +41,20 @@ pub(crate) fn everything(n: usize) -> Dataset {
         offsets.push(values.len() as u64);
     }
     let weights = Some(values.iter().map(|v| *v as f32 / 3.0).collect());
-    for name in ["words", "history"] {
+    for name in ["words", "history", "genres"] {
         data.schema.tables.push(Table { name: name.into(), rows: 4 });
     }
     data.schema.fields.push(field("words", Kind::Bag(Pooling::SumPadded { len: 5 })));
-    data.columns.push(Column::Ragged { offsets: offsets.clone(), values: values.clone(), weights: None });
-    data.schema.fields.push(field("history", Kind::Sequence { max_len: 3 }));
     data.columns.push(Column::Ragged { offsets, values, weights });
+    // Two sequences of one behaviour list, of one id and of any number of ids per token.
+    let spans = Spans { start: vec![0; n], end: (0..n as u32).map(|i| i % 4).collect() };
+    let plain = Tokens { values: vec![1, 0, 3], ..Tokens::default() };
+    let bags = Tokens { offsets: Some(vec![0, 2, 2, 3]), values: vec![1, 2, 3], weights: Some(vec![0.5, 0.5, 1.0]) };
+    let spans = Arc::new(spans);
+    for (name, tokens) in [("history", plain), ("genres", bags)] {
+        data.schema.fields.push(field(name, Kind::Sequence { max_len: 3 }));
+        data.columns.push(Column::Sequence(Sequence { spans: spans.clone(), tokens }));
+    }
     data.schema.fields.push(Field { table: None, ..field("price", Kind::Real) });
     data.columns.push(Column::Real((0..n).map(|i| i as f32 * 0.1).collect()));
     data.schema.tasks.push("like".into());

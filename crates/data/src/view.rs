@@ -1,5 +1,5 @@
 //! What every loader makes of its raw tables: fields and columns side by side, labels, scenarios and times.
-use crate::{Column, Field, Kind, Part, Role, Schema, Table};
+use crate::{Column, Field, Kind, Part, Role, Schema, Sequence, Table};
 use rayon::prelude::*;
 
 /// A dataset without its name and origin.
@@ -11,6 +11,8 @@ pub(crate) struct View {
     /// Scenario of every row.
     pub scenario: Vec<u16>,
     pub time: Option<Vec<i64>>,
+    /// The session of every row.
+    pub session: Option<Vec<u32>>,
     /// The part of every row, where the raw files or the loader's settings split them.
     pub part: Option<Vec<Part>>,
     /// How many items each scenario's raw files know, where these are more than the rows'.
@@ -61,6 +63,14 @@ impl Builder {
         self.columns.push(column);
     }
 
+    /// A behaviour sequence in a table that another field has.
+    pub fn sequence(&mut self, name: &str, table: &str, max_len: u32, sequence: Sequence) {
+        debug_assert!(self.tables.iter().any(|t| t.name == table));
+        let kind = Kind::Sequence { max_len };
+        self.fields.push(Field { name: name.into(), role: Role::User, kind, table: Some(table.into()) });
+        self.columns.push(Column::Sequence(sequence));
+    }
+
     pub fn real(&mut self, name: &str, role: Role, values: Vec<f32>) {
         self.fields.push(Field { name: name.into(), role, kind: Kind::Real, table: None });
         self.columns.push(Column::Real(values));
@@ -90,6 +100,7 @@ impl Builder {
             labels,
             scenario: vec![0; rows],
             time: None,
+            session: None,
             part: None,
             item_vocabulary: None,
             chosen: None,

@@ -2,7 +2,7 @@
 use crate::{rng::Rng, scope::Scope};
 use anyhow::{Result, ensure};
 use rand::seq::SliceRandom;
-use scenarec_data::{Column, Dataset, Kind, Pooling};
+use scenarec_data::{Column, Dataset, Kind, Pooling, Sequence};
 use std::sync::{Arc, mpsc};
 
 /// The ids of one field for every row of a batch: row b's vector is the weighted sum of the table's rows
@@ -17,13 +17,15 @@ pub struct Ids {
     pub weights: Option<Vec<f32>>,
 }
 
-/// The ids of one sequence field: the most recent `len` of each row in time order, 0 behind them.
+/// The tokens of one sequence field: the most recent ones of each row in time order, padding behind them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SequenceIds {
-    /// `[B * len]`.
-    pub ids: Vec<u32>,
-    /// Padded length.
+    /// The ids of all tokens, a bag each, `[B * len]`; padding is an empty bag.
+    pub ids: Ids,
+    /// Padded length: that of the batch's longest sequence, at least 1.
     pub len: usize,
+    /// Length of every row's own sequence, `[B]`.
+    pub lens: Vec<u32>,
 }
 
 /// Rows of a dataset, gathered. Fields stand in the schema's order within their kind.
@@ -59,7 +61,11 @@ impl Batch {
             rows,
             ids: self.ids.iter().map(|ids| ids.narrow(from, rows)).collect(),
             sequences: (self.sequences.iter())
-                .map(|s| SequenceIds { ids: s.ids[from * s.len..(from + rows) * s.len].to_vec(), len: s.len })
+                .map(|s| SequenceIds {
+                    ids: s.ids.narrow(from * s.len, rows * s.len),
+                    len: s.len,
+                    lens: s.lens[from..from + rows].to_vec(),
+                })
                 .collect(),
             reals: part(&self.reals),
             labels: part(&self.labels),
@@ -194,8 +200,8 @@ fn gather_scope(data: &Dataset, scope: &Scope, rows: &[u32]) -> Batch {
             (Kind::Bag(pooling), Column::Ragged { offsets, values, weights }) => {
                 batch.ids.push(bag(rows, *pooling, offsets, values, weights.as_deref()));
             }
-            (Kind::Sequence { max_len }, Column::Ragged { offsets, values, .. }) => {
-                batch.sequences.push(sequence(rows, *max_len as usize, offsets, values));
+            (Kind::Sequence { max_len }, Column::Sequence(own)) => {
+                batch.sequences.push(sequence(rows, *max_len, own));
             }
             (Kind::Real, Column::Real(values)) => reals.push(values),
             (kind, _) => panic!("field {:?} is {kind:?}, but its column is of another kind", field.name),
@@ -236,14 +242,31 @@ fn bag(rows: &[u32], pooling: Pooling, offsets: &[u64], values: &[u32], weights:
     out
 }
 
-fn sequence(rows: &[u32], len: usize, offsets: &[u64], values: &[u32]) -> SequenceIds {
-    let mut ids = vec![0; rows.len() * len];
-    for (&r, out) in rows.iter().zip(ids.chunks_mut(len.max(1))) {
-        let all = &values[offsets[r as usize] as usize..offsets[r as usize + 1] as usize];
-        let recent = &all[all.len().saturating_sub(len)..];
-        out[..recent.len()].copy_from_slice(recent);
+fn sequence(rows: &[u32], max_len: u32, own: &Sequence) -> SequenceIds {
+    let (spans, tokens) = (&own.spans, &own.tokens);
+    let recent = |r: &u32| {
+        let (start, end) = (spans.start[*r as usize], spans.end[*r as usize]);
+        start.max(end.saturating_sub(max_len))..end
+    };
+    let lens: Vec<u32> = rows.iter().map(|r| recent(r).len() as u32).collect();
+    let len = lens.iter().copied().max().unwrap_or(0).max(1) as usize;
+    let mut ids = Ids { ids: Vec::new(), offsets: None, weights: tokens.weights.as_ref().map(|_| Vec::new()) };
+    let mut offsets = Vec::with_capacity(rows.len() * len + 1);
+    offsets.push(0);
+    for r in rows {
+        let row = recent(r);
+        let padding = len - row.len();
+        for token in row {
+            let range = tokens.range(token as usize);
+            ids.ids.extend_from_slice(&tokens.values[range.clone()]);
+            if let (Some(out), Some(weights)) = (&mut ids.weights, &tokens.weights) {
+                out.extend_from_slice(&weights[range]);
+            }
+            offsets.push(ids.ids.len() as u32);
+        }
+        offsets.extend(std::iter::repeat_n(ids.ids.len() as u32, padding));
     }
-    SequenceIds { ids, len }
+    SequenceIds { ids: Ids { offsets: Some(offsets), ..ids }, len, lens }
 }
 
 /// Refuses a dataset whose columns do not fit its schema, before any batch is gathered.
@@ -262,6 +285,19 @@ pub fn check(data: &Dataset) -> Result<()> {
         let ids = match c {
             Column::Id(v) => v,
             Column::Ragged { values, .. } => values,
+            Column::Sequence(s) => {
+                let tokens = s.tokens.len();
+                let outside = |(start, end): (&u32, &u32)| start > end || *end as usize > tokens;
+                let bad = s.spans.start.iter().zip(&s.spans.end).position(outside);
+                ensure!(
+                    bad.is_none(),
+                    "{}: field {:?}: the sequence of row {} lies outside its {tokens} tokens",
+                    data.name,
+                    f.name,
+                    bad.unwrap_or_default()
+                );
+                &s.tokens.values
+            }
             Column::Real(v) => {
                 ensure!(
                     v.iter().all(|x| x.is_finite()),

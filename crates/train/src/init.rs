@@ -61,23 +61,31 @@ pub enum InitScheme {
     /// Each layer by PyTorch's rule for it; embeddings Xavier-uniform as if the net's tables were one matrix, U(±√(6/(rows +
     /// d))) with the rows of all tables together (Diff-MSR's program, which keeps the ids of all fields in one table).
     JointXavier,
+    /// Every matrix, each table of embeddings included, Xavier-uniform, U(±√(6/(rows + columns))), and every bias 0; scales stay
+    /// 1 (TensorFlow's defaults).
+    Xavier,
 }
 
 impl InitScheme {
-    /// The rule for a tensor whose layer would use `own`.
-    pub fn apply(self, own: Init) -> Init {
-        match self {
-            Self::Torch | Self::Embeddings(_) | Self::JointXavier => own,
-            Self::Uniform(a) => Init::Uniform(a),
+    /// The rule for a tensor, a layer's `weight` or `bias`, whose layer would use `own`. The last two dimensions of a weight
+    /// are its matrix's, those before them number matrices.
+    pub fn apply(self, own: Init, name: &str, shape: &[i64]) -> Init {
+        match (self, own, shape) {
+            (Self::Uniform(a), ..) => Init::Uniform(a),
+            (Self::Xavier, Init::Uniform(_), _) if name == "bias" => Init::Constant(0.0),
+            (Self::Xavier, Init::Uniform(_), [.., rows, columns]) => Init::xavier_uniform(*rows, *columns),
+            _ => own,
         }
     }
 
-    /// The rule for embeddings of width `dim` in tables that have `rows` rows together.
-    pub fn embeddings(self, rows: usize, dim: usize) -> Init {
+    /// The rule for a table of embeddings of width `dim` with `rows` rows, beside others with which it has `all` rows.
+    pub fn embeddings(self, rows: usize, all: usize, dim: usize) -> Init {
         match self {
             Self::Embeddings(std) => Init::Normal { std },
-            Self::JointXavier => Init::xavier_uniform(rows as i64, dim as i64),
-            scheme => scheme.apply(Init::Normal { std: 1.0 }),
+            Self::JointXavier => Init::xavier_uniform(all as i64, dim as i64),
+            Self::Xavier => Init::xavier_uniform(rows as i64, dim as i64),
+            Self::Uniform(a) => Init::Uniform(a),
+            Self::Torch => Init::Normal { std: 1.0 },
         }
     }
 }
@@ -102,11 +110,16 @@ mod tests {
     fn schemes_say_how_embeddings_begin() {
         // Diff-MSR's table for Douban: 3 domains, 2,718 users, 21,909 items.
         let bound = |init| if let Init::Uniform(a) = init { a } else { panic!("{init:?} is not uniform") };
-        let joint = bound(InitScheme::JointXavier.embeddings(24_630, 16));
+        let joint = bound(InitScheme::JointXavier.embeddings(3, 24_630, 16));
         assert!((joint - 0.015603).abs() < 1e-6, "{joint}");
-        assert_eq!(bound(InitScheme::Uniform(0.01).embeddings(24_630, 16)), 0.01);
-        assert_eq!(InitScheme::Torch.embeddings(24_630, 16), Init::Normal { std: 1.0 });
-        assert_eq!(InitScheme::Embeddings(1e-4).embeddings(24_630, 16), Init::Normal { std: 1e-4 });
-        assert_eq!(InitScheme::JointXavier.apply(Init::linear(4)), Init::Uniform(0.5));
+        assert_eq!(bound(InitScheme::Uniform(0.01).embeddings(3, 24_630, 16)), 0.01);
+        assert_eq!(InitScheme::Torch.embeddings(3, 24_630, 16), Init::Normal { std: 1.0 });
+        assert_eq!(InitScheme::Embeddings(1e-4).embeddings(3, 24_630, 16), Init::Normal { std: 1e-4 });
+        assert_eq!(bound(InitScheme::Xavier.embeddings(80, 24_630, 16)), 0.25);
+        assert_eq!(InitScheme::JointXavier.apply(Init::linear(4), "weight", &[2, 4]), Init::Uniform(0.5));
+        let xavier = |own, name, shape: &[i64]| InitScheme::Xavier.apply(own, name, shape);
+        assert_eq!(xavier(Init::linear(4), "weight", &[7, 80, 16]), Init::Uniform(0.25));
+        assert_eq!(xavier(Init::linear(4), "bias", &[7, 16]), Init::Constant(0.0));
+        assert_eq!(xavier(Init::Constant(1.0), "weight", &[16]), Init::Constant(1.0));
     }
 }

@@ -23,7 +23,7 @@ pub mod testing;
 pub use batch::{Batch, Feed};
 pub use cold::{ColdItemMethod, ColdItems};
 pub use device::open as open_device;
-pub use embedding::{Backend, Embedded, FeatureEmbedding};
+pub use embedding::{Backend, Embedded, EmbeddedSequence, FeatureEmbedding};
 pub use fit::{Epochs, Stopping, Trained, fit};
 pub use init::{Init, InitScheme};
 pub use memory::to_vec;

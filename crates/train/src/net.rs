@@ -215,6 +215,15 @@ impl Net {
         Ok(Self { weights: Weights { tables, params }, model })
     }
 
+    /// The same net with `wrap`'s model around its own, whose parameters come behind the net's.
+    pub fn wrapped(
+        mut self,
+        wrap: impl FnOnce(&mut Params, Box<dyn CtrModel>) -> Box<dyn CtrModel>,
+    ) -> Self {
+        let model = wrap(&mut self.weights.params.root(), self.model);
+        Self { weights: self.weights, model }
+    }
+
     /// The model on an embedded batch.
     pub fn forward(&self, x: &Embedded, train: bool) -> Output {
         self.model.forward(x, train)

@@ -98,7 +98,7 @@ impl Params<'_> {
 
     /// A trainable parameter. `own` is the layer's rule; the net's scheme may replace it.
     pub fn parameter(&mut self, name: &str, shape: &[i64], own: Init) -> Tensor {
-        let init = self.set.scheme.apply(own);
+        let init = self.set.scheme.apply(own, name, shape);
         self.set.add(format!("{}{name}", self.prefix), shape, init, true)
     }
 

@@ -6,7 +6,7 @@ use crate::{
     rng::{normal, stream},
 };
 use rand::RngExt;
-use scenarec_data::{Column, Dataset, Field, Kind, Pooling, Provenance, Role, Schema, Table};
+use scenarec_data::{Column, Dataset, Field, Kind, Pooling, Provenance, Role, Schema, Sequence, Table};
 use std::sync::Arc;
 use tch::Tensor;
 
@@ -86,7 +86,7 @@ pub fn dataset(rows: usize, tasks: usize) -> Arc<Dataset> {
             ragged(&title, None),
             ragged(&tag, None),
             ragged(&genre, Some(weights(&genre))),
-            ragged(&histories, None),
+            Column::Sequence(Sequence::of_lists(&histories)),
             Column::Real(hour),
             Column::Real(item.iter().map(|i| *i as f32 / ITEMS as f32).collect()),
         ],

@@ -1,5 +1,5 @@
 //! Rows gathered from columns, directly and by the thread that works ahead.
-use scenarec_data::Column;
+use scenarec_data::{Column, Sequence, Spans, Tokens};
 use scenarec_train::{
     Batch, Feed,
     batch::{self, gather},
@@ -19,7 +19,8 @@ fn by_hand() -> Arc<scenarec_data::Dataset> {
     data.columns[title] = ragged(&[vec![3, 1], vec![], vec![2], vec![4, 5, 6, 7]], None);
     data.columns[tags] = ragged(&lists, None);
     data.columns[genres] = ragged(&lists, Some(vec![0.5, 1.5, 2.0, 0.25, 0.75, 1.0]));
-    data.columns[history] = ragged(&[vec![1, 2, 3, 4, 5, 6, 7], vec![], vec![9], vec![5, 4, 3, 2, 1]], None);
+    let lists = [vec![1, 2, 3, 4, 5, 6, 7], vec![], vec![9], vec![4, 3, 2, 1]];
+    data.columns[history] = Column::Sequence(Sequence::of_lists(&lists));
     data.columns[hour] = Column::Real(vec![0.1, 0.2, 0.3, 0.4]);
     data.columns[count] = Column::Real(vec![10.0, 20.0, 30.0, 40.0]);
     data.labels = vec![vec![1, 0, 1, 0], vec![0, 0, 1, 1]];
@@ -51,11 +52,13 @@ fn every_kind_of_column_is_gathered_in_the_order_of_the_rows() {
     assert_eq!(genres.ids, tags.ids);
     assert_eq!(genres.weights.as_deref(), Some(&[0.25, 0.75, 1.0, 0.5, 1.5, 0.25, 0.75, 1.0][..]));
 
-    // The most recent five, in time order, 0 behind them.
+    // The most recent five, in time order, nothing behind them.
     let history = &batch.sequences[0];
-    assert_eq!(history.len, 5);
-    let ids = [[5, 4, 3, 2, 1], [0; 5], [3, 4, 5, 6, 7], [5, 4, 3, 2, 1]];
-    assert_eq!(history.ids, ids.concat());
+    assert_eq!((history.len, &history.lens[..]), (5, &[4, 0, 5, 4][..]));
+    assert_eq!(history.ids.ids, [4, 3, 2, 1, 3, 4, 5, 6, 7, 4, 3, 2, 1]);
+    let offsets = [0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13];
+    assert_eq!(history.ids.offsets.as_deref(), Some(&offsets[..]));
+    assert_eq!(history.ids.weights, None);
 
     assert_eq!(batch.reals, [0.4, 40.0, 0.2, 20.0, 0.1, 10.0, 0.4, 40.0]);
     assert_eq!(batch.labels, [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
@@ -137,4 +140,35 @@ fn a_column_of_another_kind_is_named() {
     let mut data = (*by_hand()).clone();
     data.columns[0] = Column::Real(vec![0.0; 4]);
     gather(&data, &[0]);
+}
+
+#[test]
+fn rows_share_a_list_of_tokens_of_several_ids() {
+    let mut data = (*by_hand()).clone();
+    let history = data.schema.field("history").unwrap().0;
+    let spans = Spans { start: vec![0, 0, 1, 3], end: vec![1, 3, 3, 3] };
+    let tokens = Tokens {
+        offsets: Some(vec![0, 2, 2, 3]),
+        values: vec![7, 8, 9],
+        weights: Some(vec![0.5, 0.25, 1.0]),
+    };
+    data.columns[history] = Column::Sequence(Sequence { spans: Arc::new(spans), tokens });
+    batch::check(&data).unwrap();
+    let whole = gather(&data, &[1, 3, 2, 0]);
+    let all = &whole.sequences[0];
+    assert_eq!((all.len, &all.lens[..]), (3, &[3, 0, 2, 1][..]));
+    assert_eq!(all.ids.ids, [7, 8, 9, 9, 7, 8]);
+    assert_eq!(all.ids.weights.as_deref(), Some(&[0.5, 0.25, 1.0, 1.0, 0.5, 0.25][..]));
+    assert_eq!(all.ids.offsets.as_deref(), Some(&[0, 2, 2, 3, 3, 3, 3, 3, 4, 4, 6, 6, 6][..]));
+
+    // Batches are padded to their own longest sequence, and never to nothing.
+    let short = gather(&data, &[3, 3]);
+    assert_eq!((short.sequences[0].len, &short.sequences[0].lens[..]), (1, &[0, 0][..]));
+    let piece = &whole.split(2)[1].sequences[0];
+    assert_eq!((&piece.ids.ids[..], piece.ids.offsets.as_deref()), (&[9, 7, 8][..], Some(&[0, 0, 1, 1, 3, 3, 3][..])));
+
+    let Column::Sequence(sequence) = &mut data.columns[history] else { unreachable!() };
+    sequence.spans = Arc::new(Spans { start: vec![0, 0, 1, 3], end: vec![1, 3, 4, 3] });
+    let message = batch::check(&data).unwrap_err().to_string();
+    assert_eq!(message, "synthetic: field \"history\": the sequence of row 2 lies outside its 3 tokens");
 }

@@ -77,10 +77,14 @@ fn a_fields_vector_is_the_weighted_sum_of_its_tables_rows() {
             }
             let history = &x.sequences[0];
             assert_eq!((history.x.size(), history.mask.size()), (vec![16, 5, DIM as i64], vec![16, 5]));
-            for (at, id) in batch.sequences[0].ids.iter().enumerate() {
+            let ids = &batch.sequences[0].ids;
+            let mut next = ids.ids.iter();
+            for (at, ends) in ids.offsets.as_deref().unwrap().windows(2).enumerate() {
                 let (b, l) = ((at / 5) as i64, (at % 5) as i64);
-                assert_eq!(to_vec(&history.x.get(b).get(l)), row("t.item_id", *id));
-                assert_eq!(history.mask.double_value(&[b, l]), f64::from(u8::from(*id != 0)));
+                let is_token = ends[1] > ends[0];
+                let expected = if is_token { row("t.item_id", *next.next().unwrap()) } else { vec![0.0; DIM] };
+                assert_eq!(to_vec(&history.x.get(b).get(l)), expected);
+                assert_eq!(history.mask.double_value(&[b, l]), f64::from(u8::from(is_token)));
             }
             assert_eq!(to_vec(&x.reals), batch.reals);
             assert_eq!(Vec::<i64>::try_from(&x.scenario).unwrap(), batch.scenario);

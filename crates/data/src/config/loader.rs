@@ -2,7 +2,7 @@
 use super::place::Place;
 use super::{Raw, exactly};
 use crate::loader::Loader;
-use crate::{Result, amazon, douban, kuairand, movielens};
+use crate::{Result, amazon, douban, industrial, kuairand, movielens};
 use serde::Deserialize;
 
 #[derive(Clone, Copy, Deserialize)]
@@ -10,6 +10,7 @@ use serde::Deserialize;
 pub(super) enum LoaderName {
     Movielens,
     MovielensAge,
+    MovielensSequence,
     TaobaoAd,
     CikmEcomm,
     #[serde(rename = "kuairand")]
@@ -17,6 +18,7 @@ pub(super) enum LoaderName {
     DoubanSplits,
     DoubanRatings,
     Amazon,
+    Industrial,
 }
 
 /// The layouts of all loaders that have several.
@@ -54,17 +56,25 @@ impl Raw {
         let needed: &[&str] = match self.loader {
             LoaderName::Movielens => &["layout", "positive_from", "count"],
             LoaderName::MovielensAge => &["order"],
+            LoaderName::MovielensSequence => &["max_len"],
             LoaderName::TaobaoAd | LoaderName::CikmEcomm => &["count"],
             LoaderName::KuaiRand => &["layout", "tabs", "features"],
             LoaderName::DoubanSplits => &["layout"],
             LoaderName::DoubanRatings => &["thin"],
             LoaderName::Amazon => &["thin", "valid_from", "test_from"],
+            LoaderName::Industrial => {
+                &["market", "tailored", "features", "behaviours", "max_len", "valid_from", "test_from"]
+            }
         };
         let given = [
             ("layout", self.layout.is_some()),
             ("positive_from", self.positive_from.is_some()),
             ("count", self.count.is_some()),
             ("order", self.order.is_some()),
+            ("max_len", self.max_len.is_some()),
+            ("market", self.market.is_some()),
+            ("tailored", self.tailored.is_some()),
+            ("behaviours", self.behaviours.is_some()),
             ("tabs", self.tabs.is_some()),
             ("features", self.features.is_some()),
             ("thin", self.thin.is_some()),
@@ -87,6 +97,41 @@ impl Raw {
                 Loader::Movielens { layout, positive_from, count: given_key(self.count) }
             }
             LoaderName::MovielensAge => Loader::MovielensAge { order: given_key(self.order) },
+            LoaderName::MovielensSequence => match check_max_len(given_key(self.max_len)) {
+                Ok(max_len) => Loader::MovielensSequence { max_len },
+                Err(message) => return wrong("max_len", message),
+            },
+            LoaderName::Industrial => {
+                let (features, behaviours) =
+                    (given_key(self.features.clone()), given_key(self.behaviours.clone()));
+                let offered: Vec<&str> = industrial::view::offered().collect();
+                if let Err(message) = check_names(&features, &offered, &["user_id", "item_id"]) {
+                    return wrong("features", message);
+                }
+                let of_item: Vec<&str> = industrial::ITEM_COLUMNS
+                    .into_iter()
+                    .filter(|name| features.iter().any(|f| f == name))
+                    .collect();
+                if let Err(message) = check_names(&behaviours, &of_item, &["item_id"]) {
+                    return wrong("behaviours", message);
+                }
+                let (valid_from, test_from) = (given_key(self.valid_from), given_key(self.test_from));
+                if let Err((key, message)) = check_dates(valid_from, test_from) {
+                    return wrong(key, message);
+                }
+                match check_max_len(given_key(self.max_len)) {
+                    Err(message) => return wrong("max_len", message),
+                    Ok(max_len) => Loader::Industrial {
+                        market: given_key(self.market),
+                        tailored: given_key(self.tailored),
+                        features,
+                        behaviours,
+                        max_len,
+                        valid_from,
+                        test_from,
+                    },
+                }
+            }
             LoaderName::TaobaoAd => Loader::TaobaoAd { count: given_key(self.count) },
             LoaderName::CikmEcomm => Loader::CikmEcomm { count: given_key(self.count) },
             LoaderName::KuaiRand => {
@@ -162,6 +207,10 @@ fn check_dates(valid_from: i64, test_from: i64) -> std::result::Result<(), (&'st
     }
 }
 
+fn check_max_len(max_len: u32) -> std::result::Result<u32, String> {
+    if max_len > 0 { Ok(max_len) } else { Err("0 should be a number of behaviours".into()) }
+}
+
 fn check_tabs(tabs: &[u8]) -> std::result::Result<(), String> {
     if let Some(tab) = tabs.iter().find(|t| usize::from(**t) >= kuairand::TABS) {
         return Err(format!("{tab} should be a tab, 0 to {}", kuairand::TABS - 1));
@@ -174,22 +223,29 @@ fn check_tabs(tabs: &[u8]) -> std::result::Result<(), String> {
 }
 
 fn check_features(features: &[String]) -> std::result::Result<(), String> {
+    if let Some(name) = features.iter().find(|f| kuairand::OUTCOMES.contains(&f.as_str())) {
+        return Err(format!(
+            "{name} is an outcome of the row that is to be predicted, so it can never be a feature"
+        ));
+    }
+    check_names(features, &kuairand::offered().collect::<Vec<_>>(), &["user_id", "item_id"])
+}
+
+/// Whether features are among those offered, none twice, and the needed ones among them.
+fn check_names(
+    features: &[String],
+    offered: &[&str],
+    needed: &[&str],
+) -> std::result::Result<(), String> {
     for (i, name) in features.iter().enumerate() {
-        let name = name.as_str();
-        if kuairand::OUTCOMES.contains(&name) {
-            return Err(format!(
-                "{name} is an outcome of the row that is to be predicted, so it can never be a feature"
-            ));
-        }
-        if !kuairand::offered().any(|f| f == name) {
-            let offered: Vec<&str> = kuairand::offered().collect();
+        if !offered.contains(&name.as_str()) {
             return Err(format!("{name:?} is none of the features {}", offered.join(", ")));
         }
-        if features[..i].iter().any(|f| f == name) {
+        if features[..i].contains(name) {
             return Err(format!("{name} is there twice"));
         }
     }
-    match ["user_id", "item_id"].iter().find(|id| !features.iter().any(|f| f == *id)) {
+    match needed.iter().find(|id| !features.iter().any(|f| f == *id)) {
         Some(id) => Err(format!("{id} should be among the features")),
         None => Ok(()),
     }

@@ -1,11 +1,12 @@
 //! MovieLens: the raw tables of both official layouts, and what papers make of them.
 //!
 //! [`parse`] gives the raw tables, with ids, codes and texts as they stand in the files; `csdm` turns them into the
-//! columns that CVAR and CSDM use, `age` into those of M3oE.
+//! columns that CVAR and CSDM use, `age` into those of M3oE, `sequence` into those of models with behaviour sequences.
 pub(crate) mod age;
 pub(crate) mod csdm;
 mod movies;
 mod ratings;
+pub(crate) mod sequence;
 mod users;
 
 pub use age::RowOrder;

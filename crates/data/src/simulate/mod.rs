@@ -1,7 +1,7 @@
 //! Simulated datasets: raw files in the official layouts, of any size, with known click probabilities.
 //!
 //! The files stand in where the real ones are absent, and they are a test bed: the structure is known (see
-//! `movielens::world`, `shop` and `domains`), and `click_probability.f32` beside them holds the probability with which
+//! `movielens::world`, `shop`, `domains` and `industrial`), and `click_probability.f32` beside them holds the probability with which
 //! each row became a click, so that the best attainable AUC is known too. The same parameters give the same files.
 mod amazon;
 mod auc;
@@ -9,6 +9,7 @@ mod cikm_ecomm;
 mod csv;
 mod domains;
 mod douban;
+mod industrial;
 mod kuairand;
 mod movielens;
 mod random;
@@ -71,6 +72,13 @@ pub enum Simulator {
     DoubanRatings,
     /// Amazon reviews, 5-core.
     Amazon,
+    /// The log of an industrial set.
+    Industrial {
+        /// Whose.
+        market: crate::industrial::Market,
+        /// Whether behaviours mean something else in every scenario.
+        tailored: bool,
+    },
 }
 
 /// A simulated dataset in memory.
@@ -95,6 +103,7 @@ impl Simulator {
             Simulator::DoubanSplits { layout } => layout.files(),
             Simulator::DoubanRatings => crate::douban::ratings::FILES.to_vec(),
             Simulator::Amazon => crate::amazon::FILES.map(|names| names[0]).to_vec(),
+            Simulator::Industrial { .. } => crate::industrial::FILES.to_vec(),
         }
     }
 
@@ -116,6 +125,7 @@ impl Simulator {
             Simulator::KuaiRand { .. } => kuairand::VERSION,
             Simulator::DoubanSplits { .. } | Simulator::DoubanRatings => douban::VERSION,
             Simulator::Amazon => amazon::VERSION,
+            Simulator::Industrial { .. } => industrial::VERSION,
         }
     }
 
@@ -136,6 +146,7 @@ impl Simulator {
             Simulator::DoubanSplits { layout } => douban::check(Some(layout), config),
             Simulator::DoubanRatings => douban::check(None, config),
             Simulator::Amazon => amazon::check(config),
+            Simulator::Industrial { market, .. } => industrial::check(market, config),
         }
     }
 
@@ -147,6 +158,7 @@ impl Simulator {
             Simulator::KuaiRand { .. } => kuairand::with_rows(config, rows),
             Simulator::DoubanSplits { .. } | Simulator::DoubanRatings => douban::with_rows(config, rows),
             Simulator::Amazon => amazon::with_rows(config, rows),
+            Simulator::Industrial { .. } => industrial::with_rows(config, rows),
         }
     }
 
@@ -162,6 +174,7 @@ impl Simulator {
             Simulator::DoubanSplits { layout } => douban::splits(layout, config),
             Simulator::DoubanRatings => douban::ratings(config),
             Simulator::Amazon => amazon::simulate(config),
+            Simulator::Industrial { market, tailored } => industrial::simulate(market, tailored, config),
         })
     }
 }

@@ -58,8 +58,9 @@ pub(super) fn read_batch(schema: &Schema, inputs: &State, prefix: &str) -> Resul
             }
             Kind::Sequence { max_len } => {
                 let (ids, len) = ids(format!("{prefix}seq.{}", field.name), Some(max_len as usize))?;
-                batch.sequences.push(SequenceIds { ids, len });
+                batch.sequences.push(sequence(&ids, len));
             }
+            Kind::Pooled => unreachable!("the schema was validated"),
             Kind::Real => {
                 let name = format!("{prefix}real.{}", field.name);
                 let values = to_vec(named(inputs, &name)?);
@@ -76,6 +77,24 @@ pub(super) fn read_batch(schema: &Schema, inputs: &State, prefix: &str) -> Resul
     batch.reals = (0..rows).flat_map(|r| reals.iter().map(move |c| c[r])).collect();
     batch.labels = (0..rows).flat_map(|r| tasks.iter().map(move |t| t[r])).collect();
     Ok(batch)
+}
+
+/// Sequences of one id per token, padded with 0 behind the last one.
+fn sequence(ids: &[u32], len: usize) -> SequenceIds {
+    let rows: Vec<&[u32]> = ids
+        .chunks(len)
+        .map(|row| &row[..row.iter().rposition(|id| *id != 0).map_or(0, |last| last + 1)])
+        .collect();
+    let mut offsets = vec![0];
+    for row in &rows {
+        let before = offsets[offsets.len() - 1];
+        offsets.extend((1..=len as u32).map(|place| before + place.min(row.len() as u32)));
+    }
+    SequenceIds {
+        ids: Ids { ids: rows.concat(), offsets: Some(offsets), weights: None },
+        len,
+        lens: rows.iter().map(|row| row.len() as u32).collect(),
+    }
 }
 
 /// Rows padded with 0 to one width; only padded pooling sums the padding.

@@ -114,7 +114,8 @@ fn read_config(args: &ParityArgs) -> Result<ParityFile> {
     if file.model.get("dropout").is_some() {
         file.model["dropout"] = Value::from(0.0);
     }
-    file.model = (scenarec_backbones::model(&args.model)?.resolve)(file.model)
+    file.model = scenarec_backbones::model(&args.model)?
+        .resolve(file.model)
         .with_context(|| format!("{path}: model"))?;
     Ok(file)
 }

@@ -39,8 +39,8 @@ impl Recipe {
 }
 
 mod augment;
-mod bilevel;
 mod cold_item;
+mod fit;
 mod representations;
 mod statistics;
 mod step_time;
@@ -51,8 +51,9 @@ pub use augment::{Augmentation, DiffConfig, DiffMsrConfig, Enhanced, Generator, 
 pub const RECIPES: &[Recipe] = &[
     augment::RECIPE,
     augment::CURVE,
-    bilevel::RECIPE,
     cold_item::RECIPE,
+    fit::RECIPE,
+    fit::BILEVEL,
     representations::RECIPE,
     statistics::RECIPE,
     step_time::RECIPE,

@@ -3,7 +3,7 @@
 //! each lies from the panel's fused one is recorded.
 use super::{
     Recipe,
-    bilevel::{Outer, Scoped, Training, check_training},
+    fit::{How, Outer, Scoped, Training, check_training},
 };
 use crate::job::{Job, JobContext};
 use anyhow::{Context, Result, ensure};
@@ -105,7 +105,8 @@ fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     rows.shuffle(&mut rng::stream(job.seed, "map.rows"));
     rows.truncate(map.rows);
 
-    let mut scoped = Scoped::new(job, &training, &outer, &data, &splits, scope, device)?;
+    let how = How::bilevel(training, outer);
+    let mut scoped = Scoped::new(job, &how, &data, &splits, scope, device)?;
     scoped.train(&mut context)?;
     let net = scoped.net();
     let batch = Feed::new(data.clone(), rows).in_order(map.rows).next().context("there are rows")?;

@@ -2,7 +2,7 @@
 use super::cells::Cell;
 use crate::{
     metric::{self, Better, Metric},
-    spec::{Baseline, TableSpec},
+    spec::{Baseline, TableSpec, Test},
 };
 use scenarec_train::metrics::statistics;
 use std::collections::BTreeMap;
@@ -18,22 +18,22 @@ pub struct Significance {
     pub best: String,
     /// The second best.
     pub second: String,
-    /// Two-sided p of a paired t-test over seeds; none where there are fewer than two common seeds.
+    /// Two-sided p; none where there are too few seeds.
     pub p: Option<f64>,
-    /// Seeds they have in common.
-    pub seeds: usize,
+    /// By which test, and of how many seeds: "paired t-test, n = 3".
+    pub how: String,
 }
 
 impl Significance {
     pub(super) fn line(&self, spec: &TableSpec) -> String {
         let group = heading(spec, &self.coordinates).map_or(String::new(), |names| format!(": {names}"));
         format!(
-            "best{group}{}: {} before {}, {} (paired t-test, n = {})",
+            "best{group}{}: {} before {}, {} ({})",
             if self.p.is_some_and(|p| p < 0.05) { " *" } else { "" },
             spec.label(&self.dimension, &self.best),
             spec.label(&self.dimension, &self.second),
             probability(self.p),
-            self.seeds
+            self.how
         )
     }
 }
@@ -75,24 +75,34 @@ pub fn significance(spec: &TableSpec, cells: &[Cell]) -> Vec<Significance> {
             Better::Lower => a.0.total_cmp(&b.0),
         });
         let [(_, best), (_, second), ..] = ranked[..] else { continue };
-        let (p, seeds) = paired(best, second, metric);
+        let (p, how) = tested(spec, best, second, metric);
         all.push(Significance {
             coordinates,
             dimension: dimension.clone(),
             best: best.coordinates[&dimension].clone(),
             second: second.coordinates[&dimension].clone(),
             p,
-            seeds,
+            how,
         });
     }
     all
 }
 
-/// Two-sided p of a paired t-test over the seeds that two cells have in common, none for fewer than two, and their number.
-fn paired(a: &Cell, b: &Cell, metric: &str) -> (Option<f64>, usize) {
+/// Two-sided p of the layout's test of two cells, none for too few seeds, and the test's name with the number of seeds.
+fn tested(spec: &TableSpec, a: &Cell, b: &Cell, metric: &str) -> (Option<f64>, String) {
     let (a, b) = (&a.values[metric].by_seed, &b.values[metric].by_seed);
-    let (x, y): (Vec<f64>, Vec<f64>) = a.iter().filter_map(|(s, x)| Some((*x, *b.get(s)?))).unzip();
-    (statistics::paired_t_test(&x, &y).map(|t| t.p), x.len())
+    match spec.layout.test {
+        Test::PairedT => {
+            let (x, y): (Vec<f64>, Vec<f64>) =
+                a.iter().filter_map(|(s, x)| Some((*x, *b.get(s)?))).unzip();
+            (statistics::paired_t_test(&x, &y).map(|t| t.p), format!("paired t-test, n = {}", x.len()))
+        }
+        Test::MannWhitney => {
+            let [x, y] = [a, b].map(|v| v.values().copied().collect::<Vec<f64>>());
+            let p = statistics::mann_whitney(&x, &y).filter(|_| x.len() > 1 && y.len() > 1);
+            (p, format!("Mann-Whitney U test, n = {} + {}", x.len(), y.len()))
+        }
+    }
 }
 
 /// Of every group, the entries that the layout tests against the best baseline: a line for each, for a reader.
@@ -113,10 +123,10 @@ pub fn against_baseline(spec: &TableSpec, cells: &[Cell]) -> Vec<String> {
             let Some(difference) = own.mean(metric).zip(best.mean(metric)).map(|(a, b)| a - b) else {
                 continue;
             };
-            let (p, seeds) = paired(own, best, metric);
+            let (p, how) = tested(spec, own, best, metric);
             let star = if p.is_some_and(|p| p < 0.05) { " *" } else { "" };
             lines.push(format!(
-                "{}{star}: {} against {}, the best baseline: {}, {} (paired t-test, n = {seeds})",
+                "{}{star}: {} against {}, the best baseline: {}, {} ({how})",
                 heading(spec, &coordinates).unwrap_or_else(|| "test".into()),
                 spec.label(dimension, &own.coordinates[dimension]),
                 spec.label(dimension, &best.coordinates[dimension]),

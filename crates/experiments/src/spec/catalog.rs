@@ -237,11 +237,10 @@ impl ComponentFile {
 
     /// The registry's check of the settings; `name`, the registry's name, is one of them.
     pub fn checked(&self, layered: &Layered) -> Result<Value> {
-        let resolve = match self.kind {
-            "model" => MODELS.iter().find(|m| m.name == self.entry).map(|m| m.resolve),
-            _ => METHODS.iter().find(|m| m.name == self.entry).map(|m| m.resolve),
+        let resolve = |config| match self.kind {
+            "model" => scenarec_backbones::model(&self.entry)?.resolve(config),
+            _ => (crate::methods::method(&self.entry)?.resolve)(config),
         };
-        let resolve = resolve.expect("checked when the file was read");
         let mut named = layered.clone();
         named.put("name", self.entry.clone().into());
         named.checked(&format!("{} {}", self.kind, self.name), resolve)

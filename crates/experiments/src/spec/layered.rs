@@ -50,7 +50,7 @@ impl Layered {
     }
 
     /// Runs a check that fills in defaults; an error is told with the place of the key it is about.
-    pub fn checked(&self, what: &str, resolve: fn(Value) -> Result<Value>) -> Result<Value> {
+    pub fn checked(&self, what: &str, resolve: impl Fn(Value) -> Result<Value> + Copy) -> Result<Value> {
         let error = match resolve(self.value()) {
             Ok(resolved) => return Ok(resolved),
             Err(e) => e,
@@ -120,7 +120,7 @@ fn children(value: &Value) -> Vec<(String, &Value)> {
 
 /// The key an error is about, found by leaving keys out: the one without which the same error does not come back.
 /// (The check belongs to another crate and tells only what is wrong, not where.)
-fn culprit(whole: &Value, message: &str, resolve: fn(Value) -> Result<Value>) -> KeyPath {
+fn culprit(whole: &Value, message: &str, resolve: impl Fn(Value) -> Result<Value>) -> KeyPath {
     let same = |path: &KeyPath| match resolve(without(whole, path)) {
         Err(e) => format!("{e:#}") == message,
         Ok(_) => false,

@@ -33,12 +33,25 @@ pub(super) struct RawLayout {
     cells: Vec<String>,
     baseline: Option<IndexMap<String, serde_yaml::Value>>,
     #[serde(default)]
+    test: Test,
+    #[serde(default)]
     labels: IndexMap<String, IndexMap<String, String>>,
     #[serde(default, rename = "where")]
     filter: IndexMap<String, String>,
     #[serde(default)]
     without: RawWithout,
     plot: Option<RawPlot>,
+}
+
+/// How two entries are compared over their seeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    /// The paired t-test: of the seeds that both have.
+    #[default]
+    PairedT,
+    /// The Mann-Whitney U test: of all seeds that either has.
+    MannWhitney,
 }
 
 /// What RelaImpr and ratios are relative to.
@@ -82,6 +95,8 @@ pub struct Layout {
     pub cells: Vec<String>,
     /// What RelaImpr and ratios are relative to.
     pub baseline: Option<Baseline>,
+    /// How entries are compared.
+    pub test: Test,
     /// Recorded dimensions: their values in order, with the paper's names.
     pub labels: IndexMap<String, IndexMap<String, String>>,
     /// Values that measures must have to count.
@@ -146,6 +161,7 @@ impl RawLayout {
             columns: self.columns,
             cells: self.cells,
             baseline,
+            test: self.test,
             labels: self.labels,
             filter: self.filter,
             without,

@@ -23,9 +23,9 @@ pub struct Embedded {
 /// A sequence field of a batch.
 #[derive(Debug)]
 pub struct EmbeddedSequence {
-    /// `[B, L, d]`; what stands at padded places is table row 0.
+    /// `[B, L, d]`, 0 at padding, which stands behind a row's tokens.
     pub x: Tensor,
-    /// 1 where there is an id, 0 at padding, `[B, L]`.
+    /// 1 where there is a token, 0 at padding, `[B, L]`.
     pub mask: Tensor,
 }
 
@@ -46,12 +46,21 @@ impl Embedded {
             vector.unsqueeze(1),
             self.fields.narrow(1, field + 1, f - field - 1),
         ];
+        self.with_fields(Tensor::cat(&parts, 1))
+    }
+
+    /// The same batch with more fields, `more` `[B, n, d]`, behind its own; they have no first-order weights.
+    pub fn with_more(&self, more: &Tensor) -> Self {
+        self.with_fields(Tensor::cat(&[&self.fields, more], 1))
+    }
+
+    fn with_fields(&self, fields: Tensor) -> Self {
         let sequences = self
             .sequences
             .iter()
             .map(|s| EmbeddedSequence { x: s.x.shallow_clone(), mask: s.mask.shallow_clone() });
         Self {
-            fields: Tensor::cat(&parts, 1),
+            fields,
             linear: self.linear.shallow_clone(),
             sequences: sequences.collect(),
             reals: self.reals.shallow_clone(),

@@ -154,8 +154,9 @@ impl FeatureEmbedding {
         seed: u64,
         backend: Backend,
     ) {
-        let init = scheme.embeddings(tables.iter().map(|(_, rows)| rows).sum(), dim);
+        let all = tables.iter().map(|(_, rows)| rows).sum();
         for (name, rows) in tables {
+            let init = scheme.embeddings(rows, all, dim);
             let values = init.draw(rows * dim, &mut rng::stream(seed, &name));
             let store = Store::new(&name, values, dim, self.device, backend);
             self.tables.push(NamedTable { name, store, frozen: Rc::default() });
@@ -221,7 +222,7 @@ impl Sources {
         let (mut field_entry, mut sequence_entry) = (0, 0);
         for field in &schema.fields {
             let (entry, sources) = match field.kind {
-                FieldKind::Real => continue,
+                FieldKind::Real | FieldKind::Pooled => continue,
                 FieldKind::Sequence { .. } => (&mut sequence_entry, &mut all.sequences),
                 FieldKind::Id | FieldKind::Bag(_) => (&mut field_entry, &mut all.fields),
             };

@@ -3,6 +3,7 @@
 mod auc;
 mod bootstrap;
 mod errors;
+mod gauc;
 mod logloss;
 mod rank;
 pub mod statistics;
@@ -10,4 +11,5 @@ pub mod statistics;
 pub use auc::{auc, expected_auc, rela_impr};
 pub use bootstrap::auc_interval;
 pub use errors::MetricError;
+pub use gauc::{Gauc, gauc};
 pub use logloss::logloss;

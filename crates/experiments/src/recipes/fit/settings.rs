@@ -1,18 +1,100 @@
-//! The recipe's sections.
+//! The recipes' sections.
 use anyhow::Result;
 use scenarec_train::{OptimSpec, Scoping, config::check};
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 
+/// What `fit` is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Settings {
+    /// How many models there are, and for which scenarios and tasks each is.
+    pub scope: Scoping,
+    /// How they are trained.
+    pub training: FitTraining,
+    /// Which rows are evaluated.
+    pub evaluate: Part,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FitTraining {
+    /// Passes over the training rows at most.
+    pub epochs: usize,
+    /// Epochs without a better validation AUC after which training stops; the best one is evaluated.
+    pub patience: usize,
+    /// Which validation AUC.
+    pub stop_by: StopBy,
+    /// Rows per step.
+    pub batch: usize,
+    /// Factor of the learning rate after every epoch.
+    pub lr_decay: f64,
+    /// The optimiser.
+    pub optim: OptimSpec,
+}
+
+/// What `bilevel` is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BilevelSettings {
     /// How many models there are, and for which domains and tasks each is.
     pub scope: Scoping,
     /// How all parameters but the outer ones are learned.
     pub training: Training,
     /// How the outer ones are.
     pub outer: Outer,
+}
+
+/// How a model is trained.
+#[derive(Clone, Debug)]
+pub(in crate::recipes) struct How {
+    pub training: Training,
+    /// None where outer parameters are learned with the others.
+    pub outer: Option<Outer>,
+    pub stop_by: StopBy,
+    pub lr_decay: f64,
+}
+
+/// Rows that are evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::recipes) enum Part {
+    /// Validation rows, by which settings may be chosen.
+    Valid,
+    /// Test rows.
+    Test,
+}
+
+/// The validation AUC by which training stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::recipes) enum StopBy {
+    /// The unweighted mean over scenarios and tasks.
+    MeanAuc,
+    /// That of the rows of all scenarios together, a mean over tasks: scenarios may have few rows.
+    PooledAuc,
+}
+
+impl Settings {
+    pub fn how(&self) -> How {
+        let FitTraining { epochs, patience, stop_by, batch, lr_decay, optim } = self.training;
+        let training =
+            Training { epochs, patience, batch, micro_batch: batch, loss: Loss::Mean, keep: Keep::Best, optim };
+        How { training, outer: None, stop_by, lr_decay }
+    }
+}
+
+impl BilevelSettings {
+    pub fn how(&self) -> How {
+        How::bilevel(self.training, self.outer)
+    }
+}
+
+impl How {
+    /// As M3oE is trained.
+    pub fn bilevel(training: Training, outer: Outer) -> Self {
+        Self { training, outer: Some(outer), stop_by: StopBy::MeanAuc, lr_decay: 1.0 }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,17 +177,31 @@ pub(in crate::recipes) enum Data {
 }
 
 pub(super) fn resolve(value: Value) -> Result<Value> {
-    scenarec_train::config::resolve(value, |s: &Settings| check_training(&s.training, &s.outer))
+    scenarec_train::config::resolve(value, |s: &Settings| {
+        let decay = s.training.lr_decay;
+        check(decay > 0.0 && decay <= 1.0, "training.lr_decay", || format!("{decay} is not in (0, 1]"))?;
+        check_steps(&s.how().training)
+    })
+}
+
+pub(super) fn resolve_bilevel(value: Value) -> Result<Value> {
+    scenarec_train::config::resolve(value, |s: &BilevelSettings| check_training(&s.training, &s.outer))
 }
 
 /// Refuses settings under which nothing can be trained.
 pub(in crate::recipes) fn check_training(training: &Training, outer: &Outer) -> Result<()> {
+    check_steps(training)?;
+    check_rate("outer.optim.lr", outer.optim)
+}
+
+fn check_steps(training: &Training) -> Result<()> {
     check(training.epochs > 0, "training.epochs", || "no epoch".into())?;
     check(training.patience > 0, "training.patience", || "training would stop before it begins".into())?;
     check(training.batch > 0, "training.batch", || "0 rows".into())?;
     check(training.micro_batch > 0, "training.micro_batch", || "0 rows".into())?;
-    for (key, optim) in [("training.optim.lr", training.optim), ("outer.optim.lr", outer.optim)] {
-        check(optim.lr > 0.0 && optim.lr.is_finite(), key, || format!("{} is not above 0", optim.lr))?;
-    }
-    Ok(())
+    check_rate("training.optim.lr", training.optim)
+}
+
+fn check_rate(key: &str, optim: OptimSpec) -> Result<()> {
+    check(optim.lr > 0.0 && optim.lr.is_finite(), key, || format!("{} is not above 0", optim.lr))
 }

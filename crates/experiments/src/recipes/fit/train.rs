@@ -1,7 +1,7 @@
 //! Training of one model on the rows of its scope.
 use super::{
-    Cell, cells,
-    settings::{Data, Keep, Loss, Mode, Outer, Training},
+    evaluate::{Cell, cells},
+    settings::{Data, How, Keep, Loss, Mode, Outer, Part, StopBy},
 };
 use crate::job::{Job, JobContext};
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use scenarec_backbones::model;
 use scenarec_data::{Dataset, Splits};
 use scenarec_train::{
     Backend, Batch, Build, Epochs, Feed, Mode as Frozen, Net, Optimizer, Scope, Stopping, fit, labels,
-    metrics::statistics::mean, predict, rng, scenario_weights, weighted_bce,
+    metrics, metrics::statistics::mean, predict, rng, scenario_weights, weighted_bce,
 };
 use std::sync::Arc;
 use tch::{Device, Tensor};
@@ -19,13 +19,12 @@ const EVALUATION_BATCH: usize = 4096;
 
 /// One model, and the rows it is for.
 pub(in crate::recipes) struct Scoped<'a> {
-    training: &'a Training,
-    outer: &'a Outer,
+    how: &'a How,
     seed: u64,
     /// Domains and tasks by name.
     name: String,
     net: Net,
-    /// Globs of the outer parameters that the model has.
+    /// Globs of the outer parameters that the model has; empty where they are learned with the others.
     outer_globs: Vec<&'static str>,
     train: Feed,
     valid: Feed,
@@ -52,8 +51,7 @@ struct Learner<'a> {
 impl<'a> Scoped<'a> {
     pub fn new(
         job: &Job,
-        training: &'a Training,
-        outer: &'a Outer,
+        how: &'a How,
         data: &Arc<Dataset>,
         splits: &Splits,
         scope: Scope,
@@ -67,43 +65,50 @@ impl<'a> Scoped<'a> {
         let entry = model(job.model.get("name").and_then(|n| n.as_str()).unwrap_or_default())?;
         let names = net.weights.names();
         let has = |glob: &str| scenarec_train::params::Selection::new(&[glob])?.split(names.clone());
-        let outer_globs = entry.outer.iter().copied().filter(|glob| has(glob).is_ok()).collect();
+        let outer = if how.outer.is_some() { entry.outer } else { &[] };
+        let outer_globs = outer.iter().copied().filter(|glob| has(glob).is_ok()).collect();
         let feed = |part: &str| -> Result<Feed> {
             let rows =
                 splits.get(part).with_context(|| format!("{} has no split part {part:?}", data.name))?;
             Ok(Feed::scoped(data.clone(), rows, &scope))
         };
         let (train, valid, test) = (feed("train")?, feed("valid")?, feed("test")?);
-        Ok(Self { training, outer, seed, name, net, outer_globs, train, valid, test, device })
+        Ok(Self { how, seed, name, net, outer_globs, train, valid, test, device })
     }
 
     /// Trains and records how it went.
     pub fn train(&mut self, context: &mut JobContext<'_>) -> Result<()> {
-        let Self { training, outer, .. } = *self;
-        let apart = match outer.mode {
+        let How { training, outer, stop_by, lr_decay } = self.how.clone();
+        let mode = outer.map_or(Mode::Joint, |outer| outer.mode);
+        let apart = match mode {
             Mode::Bilevel | Mode::Fixed => &self.outer_globs[..],
             Mode::Joint => &[],
         };
         let frozen = self.net.weights.freeze(apart, Frozen::Train)?;
         let main = Optimizer::new(training.optim, &mut self.net.weights);
-        let frozen = (outer.mode == Mode::Fixed).then_some(frozen);
-        let outer_optimizer = (outer.mode != Mode::Fixed && !self.outer_globs.is_empty())
-            .then(|| Optimizer::of_parameters(outer.optim, &self.net.weights, &self.outer_globs))
-            .transpose()?;
+        let frozen = (mode == Mode::Fixed).then_some(frozen);
+        let outer = outer.filter(|_| mode != Mode::Fixed && !self.outer_globs.is_empty());
+        let optimizer =
+            |outer: &Outer| Optimizer::of_parameters(outer.optim, &self.net.weights, &self.outer_globs);
+        let outer_optimizer = outer.as_ref().map(optimizer).transpose()?;
 
         let scope = self.train.scope();
         let several = scope.scenarios.len() > 1 && scope.tasks.len() > 1;
         let how = Pieces { several, micro_batch: training.micro_batch, device: self.device };
         let valid = self.valid.clone();
-        let outer_rows = if outer.data == Data::Train { self.train.clone() } else { self.valid.clone() };
+        let train = &self.train;
         let mut outer_rng = rng::stream(self.seed, "outer");
+        let mut lr = training.optim.lr;
         let mut end_of_epoch = |learner: &mut Learner<'_>| {
-            if let Some(optimizer) = &mut learner.outer {
-                for batch in outer_rows.shuffled(training.batch, &mut outer_rng).take(outer.steps) {
+            if let (Some(optimizer), Some(outer)) = (&mut learner.outer, &outer) {
+                let rows = if outer.data == Data::Train { train } else { &valid };
+                for batch in rows.shuffled(training.batch, &mut outer_rng).take(outer.steps) {
                     let _loss = step(learner.net, optimizer, &batch, outer.loss, how, false)?;
                 }
             }
-            score(learner.net, &valid)
+            lr *= lr_decay;
+            learner.main.set_lr(lr);
+            score(learner.net, &valid, stop_by)
         };
         let mut learner = Learner { net: &mut self.net, main, outer: outer_optimizer };
         let epochs = Epochs { epochs: training.epochs, batch: training.batch, iters: 1 };
@@ -153,17 +158,33 @@ impl<'a> Scoped<'a> {
         &mut self.net
     }
 
-    /// Predictions for the test rows.
-    pub(super) fn predict(&mut self) -> Vec<Cell> {
-        let logits = predict(&mut self.net, &self.test, EVALUATION_BATCH);
-        cells(&self.test, &logits)
+    /// Predictions for validation or test rows.
+    pub(super) fn predict(&mut self, part: Part) -> Vec<Cell> {
+        let rows = match part {
+            Part::Valid => &self.valid,
+            Part::Test => &self.test,
+        };
+        let logits = predict(&mut self.net, rows, EVALUATION_BATCH);
+        cells(rows, &logits)
     }
 }
 
-/// The unweighted mean of the cells' AUCs.
-fn score(net: &mut Net, rows: &Feed) -> Result<f64> {
+fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
     let logits = predict(net, rows, EVALUATION_BATCH);
-    let aucs = cells(rows, &logits).iter().map(Cell::auc).collect::<Result<Vec<f64>>>();
+    let aucs = match by {
+        StopBy::MeanAuc => cells(rows, &logits).iter().map(Cell::auc).collect::<Result<Vec<f64>>>(),
+        StopBy::PooledAuc => rows
+            .scope()
+            .tasks
+            .iter()
+            .zip(&logits)
+            .map(|(task, logits)| {
+                let labels = &rows.data().labels[*task];
+                let labels: Vec<u8> = rows.rows().iter().map(|r| labels[*r as usize]).collect();
+                metrics::auc(logits, &labels)?.context("all rows are of one class")
+            })
+            .collect(),
+    };
     mean(&aucs.context("validation rows")?).context("there are no validation rows")
 }
 

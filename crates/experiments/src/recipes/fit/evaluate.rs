@@ -1,70 +1,39 @@
-//! Multi-domain multi-task training (M3oE sheet, sections c and d): as many models as the scope says, each trained until its
-//! validation AUC stops rising, evaluated together on every pair of a domain and a task.
-//!
-//! Parameters that a model's registry entry names as outer, M3oE's fusion weights, are learned apart from the others
-//! (bi-level optimisation, Eq. 11), with them, or not at all.
-mod settings;
-mod train;
-
-use super::Recipe;
-use crate::job::{Job, JobContext};
+//! Predictions of every scenario and task, and what they are worth.
 use anyhow::{Context, Result};
-use scenarec_data::Prepared;
-use scenarec_train::{Feed, Recorder, metrics, metrics::statistics::mean, open_device};
-use settings::Settings;
-use std::sync::Arc;
-
-pub(super) use settings::{Outer, Training, check_training};
-pub(super) use train::Scoped;
-
-pub(super) const RECIPE: Recipe = Recipe {
-    name: "bilevel",
-    model: true,
-    methods: None,
-    alone: false,
-    resolve: settings::resolve,
-    evaluates_on_test: |_| Ok(true),
-    stages: |_| Ok(vec![]),
-    execute,
+use scenarec_data::Dataset;
+use scenarec_train::{
+    Feed, Recorder,
+    metrics::{self, Gauc, statistics::mean},
 };
 
 /// The name that overall numbers have in place of a scenario and a task.
 const ALL: &str = "all";
 
-fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
-    let settings: Settings = serde_yaml::from_value(job.settings.clone())?;
-    let device = open_device(&job.device, job.threads)?;
-    let Prepared { dataset, splits } =
-        scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
-    scenarec_train::batch::check(&dataset)?;
-    let data = Arc::new(dataset);
-    let mut cells = Vec::new();
-    for scope in settings.scope.scopes(&data.schema) {
-        let mut scoped =
-            Scoped::new(job, &settings.training, &settings.outer, &data, &splits, scope, device)?;
-        scoped.train(&mut context)?;
-        cells.extend(scoped.predict());
-    }
-    cells.sort_by_key(|c| (c.scenario, c.task));
-    evaluate(&cells, &data, &mut context.recorder)?;
-    context.recorder.finish()
-}
-
 /// Predictions for the rows of one scenario and one task.
-struct Cell {
-    scenario: usize,
-    task: usize,
+pub(super) struct Cell {
+    pub scenario: usize,
+    pub task: usize,
     rows: Vec<u32>,
     logits: Vec<f32>,
     labels: Vec<u8>,
 }
 
 impl Cell {
-    fn auc(&self) -> Result<f64> {
-        let auc = metrics::auc(&self.logits, &self.labels)?;
-        auc.with_context(|| {
+    pub fn auc(&self) -> Result<f64> {
+        self.defined_auc()?.with_context(|| {
             format!("scenario {}, task {}: all rows are of one class", self.scenario, self.task)
         })
+    }
+
+    /// None where all rows are of one class.
+    fn defined_auc(&self) -> Result<Option<f64>> {
+        Ok(metrics::auc(&self.logits, &self.labels)?)
+    }
+
+    /// Within sessions; none where no session has rows of both classes.
+    fn gauc(&self, session: &[u32]) -> Result<Option<Gauc>> {
+        let own: Vec<u32> = self.rows.iter().map(|r| session[*r as usize]).collect();
+        Ok(metrics::gauc(&self.logits, &self.labels, &own)?)
     }
 
     fn logloss(&self) -> Result<f64> {
@@ -73,7 +42,7 @@ impl Cell {
 }
 
 /// A scope's predictions `logits` `[T][rows]` of a feed's rows, cell by cell.
-fn cells(feed: &Feed, logits: &[Vec<f32>]) -> Vec<Cell> {
+pub(super) fn cells(feed: &Feed, logits: &[Vec<f32>]) -> Vec<Cell> {
     let (scope, data) = (feed.scope(), feed.data());
     let mut cells = Vec::new();
     for s in &scope.scenarios {
@@ -95,7 +64,7 @@ fn cells(feed: &Feed, logits: &[Vec<f32>]) -> Vec<Cell> {
 
 /// Records AUC and log loss of every cell; over all, their unweighted means (M3oE sheet, section a) and the AUC over the
 /// rows of all scenarios together, a mean over tasks.
-fn evaluate(cells: &[Cell], data: &scenarec_data::Dataset, recorder: &mut Recorder) -> Result<()> {
+pub(super) fn evaluate(cells: &[Cell], data: &Dataset, recorder: &mut Recorder) -> Result<()> {
     let mut record = |metric: &str, value: f64, scenario: &str, task: &str, rows: usize| {
         recorder.record(metric, value, |m| {
             m.stage = "evaluate".into();
@@ -115,6 +84,12 @@ fn evaluate(cells: &[Cell], data: &scenarec_data::Dataset, recorder: &mut Record
             let expected = metrics::expected_auc(&cell.logits, &truth)?;
             let expected = expected.context("the true probabilities are all 0 or all 1")?;
             record("expected_auc", expected, scenario, task, cell.rows.len())?;
+        }
+        if let Some(sessions) = &data.session
+            && let Some(gauc) = cell.gauc(sessions)?
+        {
+            record("s_gauc", gauc.value, scenario, task, gauc.rows)?;
+            record("session_share", gauc.rows as f64 / cell.rows.len() as f64, scenario, task, cell.rows.len())?;
         }
         aucs.push(auc);
         losses.push(loss);

@@ -1,0 +1,164 @@
+//! Behaviour sequences: what their tokens are, how they become one vector, and how a model that knows none gets it.
+//!
+//! Shapes: B rows, L tokens (padded), d width, S sequences of one behaviour list (its items, their brands, …), F fields.
+mod din;
+
+pub(crate) use din::Din;
+pub use din::DinConfig;
+
+use crate::config::check_layers;
+use anyhow::{Context, Result, ensure};
+use scenarec_data::{Field, Kind, Role, Schema};
+use scenarec_train::{CtrModel, Embedded, EmbeddedSequence, Net, Output, Params};
+use serde::{Deserialize, Serialize};
+use serde_yaml::Value;
+use tch::{Kind as TensorKind, Tensor};
+
+/// The key of models' configurations.
+pub(crate) const KEY: &str = "behaviours";
+
+/// How behaviour sequences become a field of a model that knows no sequences: the key `behaviours` of its configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BehavioursConfig {
+    /// What a token's vector is made of.
+    pub tokens: TokenVector,
+    /// What the tokens' vectors become.
+    #[serde(with = "serde_yaml::with::singleton_map")]
+    pub pooling: BehaviourPooling,
+}
+
+/// How the vectors of a token's sequences become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenVector {
+    /// Their mean.
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+/// How a row's tokens become one vector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BehaviourPooling {
+    /// Their mean; 0 for a row without tokens.
+    Mean,
+    /// Target attention (DIN).
+    Din(DinConfig),
+}
+
+impl BehavioursConfig {
+    /// The configuration under [`KEY`], checked and taken out of a model's; none where it is absent.
+    pub(crate) fn take(config: &mut Value) -> Result<Option<Self>> {
+        let Some(own) = config.as_mapping_mut().and_then(|map| map.shift_remove(KEY)) else { return Ok(None) };
+        let own: Self = serde_yaml::from_value(own).context(KEY)?;
+        if let BehaviourPooling::Din(din) = &own.pooling {
+            check_layers("behaviours.pooling.din.hidden", &din.hidden)?;
+        }
+        Ok(Some(own))
+    }
+}
+
+impl TokenVector {
+    /// The tokens of a batch.
+    ///
+    /// # Shapes
+    /// S sequences [B, L, d] -> [B, L, d], with their mask
+    pub(crate) fn of(self, x: &Embedded) -> EmbeddedSequence {
+        let (first, rest) = x.sequences.split_first().expect("the schema has sequences");
+        let sum = rest.iter().fold(first.x.shallow_clone(), |sum, s| sum + &s.x);
+        let x = if self == Self::Mean && !rest.is_empty() { sum / (1 + rest.len()) as f64 } else { sum };
+        EmbeddedSequence { x, mask: first.mask.shallow_clone() }
+    }
+}
+
+/// An error unless the data have behaviour sequences of one list.
+pub(crate) fn check_sequences(schema: &Schema) -> Result<()> {
+    let lengths: Vec<Kind> = schema.sequences().map(|(_, f)| f.kind).collect();
+    ensure!(!lengths.is_empty(), "behaviours: the data have no behaviour sequences");
+    ensure!(lengths.iter().all(|l| *l == lengths[0]), "behaviours: the sequences are kept at different lengths");
+    Ok(())
+}
+
+/// The places of the item's own fields, i64: their mean is what target attention asks with.
+pub(crate) fn item_slots(schema: &Schema) -> Result<Vec<i64>> {
+    let fields = schema.embedded().enumerate();
+    let slots: Vec<i64> =
+        fields.filter(|(_, (_, f))| f.role == Role::Item).map(|(slot, _)| slot as i64).collect();
+    ensure!(!slots.is_empty(), "behaviours: the data have no field of the item to attend with");
+    Ok(slots)
+}
+
+/// The mean of some fields.
+///
+/// # Shapes
+/// fields [B, F, d] -> [B, d]
+pub(crate) fn mean_of(fields: &Tensor, slots: &[i64]) -> Tensor {
+    let index = Tensor::from_slice(slots).to_device(fields.device());
+    fields.index_select(1, &index).mean_dim([1i64].as_slice(), false, TensorKind::Float)
+}
+
+/// The mean of the tokens that are there; 0 where there is none.
+///
+/// # Shapes
+/// x [B, L, d], 0 at padding, mask [B, L] -> [B, d]
+pub(crate) fn mean_token(tokens: &EmbeddedSequence) -> Tensor {
+    let count = tokens.mask.sum_dim_intlist([1i64].as_slice(), true, TensorKind::Float).clamp_min(1.0);
+    tokens.x.sum_dim_intlist([1i64].as_slice(), false, TensorKind::Float) / count
+}
+
+/// A schema with one more embedded field, the last one: the pooled behaviours.
+pub(crate) fn extended(schema: &Schema) -> Result<Schema> {
+    check_sequences(schema)?;
+    let mut schema = schema.clone();
+    schema.fields.push(Field { name: KEY.into(), role: Role::User, kind: Kind::Pooled, table: None });
+    Ok(schema)
+}
+
+/// Puts the pooled behaviours behind the fields that a model sees. The model was built for [`extended`].
+pub(crate) fn with_behaviours(net: Net, schema: &Schema, config: &BehavioursConfig) -> Result<Net> {
+    let pooler = match &config.pooling {
+        BehaviourPooling::Mean => None,
+        BehaviourPooling::Din(din) => Some((din, item_slots(schema)?)),
+    };
+    let (tokens, dim) = (config.tokens, net.weights.tables.dim() as i64);
+    Ok(net.wrapped(|p: &mut Params<'_>, model| {
+        let din = pooler.map(|(din, slots)| (Din::new(&mut p.sub(KEY), dim, din), slots));
+        Box::new(WithBehaviours { model, tokens, din })
+    }))
+}
+
+/// A model whose last field is the pooled behaviours. Parameters `behaviours.*`.
+struct WithBehaviours {
+    model: Box<dyn CtrModel>,
+    tokens: TokenVector,
+    din: Option<(Din, Vec<i64>)>,
+}
+
+impl WithBehaviours {
+    fn extended(&self, x: &Embedded) -> Embedded {
+        let tokens = self.tokens.of(x);
+        let pooled = match &self.din {
+            None => mean_token(&tokens),
+            Some((din, slots)) => din.forward(&mean_of(&x.fields, slots), &tokens),
+        };
+        x.with_more(&pooled.unsqueeze(1))
+    }
+}
+
+impl CtrModel for WithBehaviours {
+    /// # Shapes
+    /// fields [B, F, d] and sequences [B, L, d] -> logits [B, T]
+    fn forward(&self, x: &Embedded, train: bool) -> Output {
+        self.model.forward(&self.extended(x), train)
+    }
+
+    fn scalars(&self) -> Vec<(String, f64)> {
+        self.model.scalars()
+    }
+
+    fn representations(&self, x: &Embedded) -> Vec<(String, Tensor)> {
+        self.model.representations(&self.extended(x))
+    }
+}

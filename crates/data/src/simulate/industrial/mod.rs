@@ -1,0 +1,148 @@
+//! Simulated logs of the industrial sets: scenarios of very different sizes whose users and items overlap, sessions, and behaviours
+//! that mean something else in every scenario.
+//!
+//! The logit of a click by user u on item t, shown in scenario s and circumstances c (day or evening), is
+//!
+//! ```text
+//! base_s + AFFINITY affinity(u, t, s, c) + QUALITY quality_t + PRICE price_s(t) - POSITION log(1 + position)
+//! affinity = Σ_j ω_j <R b_j, t>,   ω = softmax_j(τ_s <R b_j, t>),   R = I + ρ U V',   U, V of s and c, of rank 4
+//! ```
+//!
+//! over the latent vectors b_j of the user's last clicks, standardised. R turns every single behaviour, so that a model has to
+//! read behaviours scenario by scenario; with ρ = 0 (`tailored: false`) they mean the same everywhere. τ_s says whether a
+//! scenario looks at all of them or at the nearest ones.
+mod clicks;
+mod sessions;
+mod world;
+
+use super::csv::{header, lines};
+use super::random::{Stream, rng, sparse_ids};
+use super::{SimulateConfig, Simulated};
+use crate::industrial::{HISTORY_COLUMNS, IMPRESSION_COLUMNS, ITEM_COLUMNS, Market, USER_COLUMNS};
+use clicks::Impression;
+use std::io::Write;
+use world::World;
+
+/// Raised whenever the same parameters give other files.
+pub(super) const VERSION: u32 = 1;
+
+/// A scenario's size as printed, which the simulated sizes are in proportion to.
+#[derive(Clone, Copy)]
+struct Size {
+    users: f64,
+    items: f64,
+    clicks: f64,
+    impressions: f64,
+}
+
+/// SFPNet, Table 1.
+const LAZADA: [Size; 12] = [
+    size(9_233_770, 1_309_072, 14_366_092, 613),
+    size(3_375_959, 1_150_596, 3_817_960, 184),
+    size(3_275_513, 1_138_230, 3_726_107, 166),
+    size(232_018, 1_038_012, 4_788_877, 156),
+    size(3_613_010, 689_511, 5_156_626, 135),
+    size(4_066_414, 1_067_403, 2_279_444, 115),
+    size(4_474_204, 984_055, 1_498_577, 90),
+    size(2_968_181, 893_954, 1_662_265, 64),
+    size(3_064_679, 944_691, 774_141, 48),
+    size(783_071, 889_481, 1_428_080, 46),
+    size(1_352_973, 890_769, 1_869_587, 44),
+    size(157_645, 726_907, 490_689, 29),
+];
+
+const fn size(users: u32, items: u32, clicks: u32, millions: u32) -> Size {
+    let impressions = millions as f64 * 1e6;
+    Size { users: users as f64, items: items as f64, clicks: clicks as f64, impressions }
+}
+
+/// What a market's log is like.
+struct Shape {
+    sizes: &'static [Size],
+    /// Midnight of the first day, seconds since 1970.
+    start: i64,
+    days: i64,
+    /// Share of all users that the scenario with the most has; invented.
+    widest: f64,
+}
+
+fn shape(market: Market) -> Shape {
+    match market {
+        // 10 December 2023.
+        Market::Lazada12 => Shape { sizes: &LAZADA, start: 1_702_166_400, days: 32, widest: 0.8 },
+    }
+}
+
+/// Whether such a dataset exists; else the key to blame and why.
+pub(super) fn check(market: Market, config: SimulateConfig) -> Result<(), (&'static str, String)> {
+    let SimulateConfig { users, items, rows, .. } = config;
+    for (key, n, least) in [("users", users, 100), ("items", items, 500)] {
+        if !(least..=10_000_000).contains(&n) {
+            return Err((key, format!("{n} should be {least} to 10000000")));
+        }
+    }
+    let least = 20 * shape(market).sizes.len() * sessions::LONGEST;
+    if !(least..=100_000_000).contains(&rows) {
+        return Err(("rows", format!("{rows} should be {least} to 100000000")));
+    }
+    Ok(())
+}
+
+/// The same kind of dataset with another number of rows; each user keeps its own number of rows, and items their own to a
+/// lesser degree.
+pub(super) fn with_rows(config: SimulateConfig, rows: usize) -> SimulateConfig {
+    let factor = rows as f64 / config.rows as f64;
+    let scale = |n: usize, factor: f64, least| ((n as f64 * factor).round() as usize).max(least);
+    SimulateConfig {
+        users: scale(config.users, factor, 100),
+        items: scale(config.items, factor.powf(0.6), 500),
+        rows,
+        seed: config.seed,
+    }
+}
+
+pub(super) fn simulate(market: Market, tailored: bool, config: SimulateConfig) -> Simulated {
+    let shape = shape(market);
+    let world = World::new(&shape, tailored, config);
+    let plan = sessions::plan(&shape, config);
+    let (impressions, histories) = clicks::impressions(&shape, &world, &plan, config.seed);
+
+    let r = &mut rng(config.seed, Stream::Vocabulary, 1);
+    let (user_ids, item_ids) = (sparse_ids(config.users, r), sparse_ids(config.items, r));
+    let row = |i: &Impression, out: &mut Vec<u8>| {
+        let (user, item) = (user_ids[i.user as usize], item_ids[i.item as usize]);
+        let Impression { session, scenario, time, position, click, .. } = i;
+        let click = u8::from(*click);
+        writeln!(out, "{session},{user},{scenario},{time},{position},{item},{click}").expect("writing to memory");
+    };
+    let table = |columns: &[&str], ids: &[u32], attributes: &[Vec<u32>]| {
+        let rows: Vec<usize> = (0..ids.len()).collect();
+        lines(&header(columns), &rows, |row, out| {
+            write!(out, "{}", ids[*row]).expect("writing to memory");
+            attributes.iter().for_each(|a| write!(out, ",{}", a[*row]).expect("writing to memory"));
+            out.push(b'\n');
+        })
+    };
+    let histories: Vec<(u32, i64, u32)> = histories
+        .iter()
+        .enumerate()
+        .flat_map(|(user, clicks)| clicks.iter().map(move |(time, item)| (user as u32, *time, *item)))
+        .collect();
+    let history = |(user, time, item): &(u32, i64, u32), out: &mut Vec<u8>| {
+        let (user, item) = (user_ids[*user as usize], item_ids[*item as usize]);
+        writeln!(out, "{user},{time},{item}").expect("writing to memory");
+    };
+    let mut shown = vec![false; config.items];
+    impressions.iter().for_each(|i| shown[i.item as usize] = true);
+    Simulated {
+        files: vec![
+            lines(&header(&IMPRESSION_COLUMNS), &impressions, row),
+            table(&USER_COLUMNS, &user_ids, &world.users.attributes),
+            table(&ITEM_COLUMNS, &item_ids, &world.items.attributes),
+            lines(&header(&HISTORY_COLUMNS), &histories, history),
+        ],
+        click_probability: impressions.iter().map(|i| i.probability).collect(),
+        clicks: impressions.iter().filter(|i| i.click).count(),
+        items: shown.iter().filter(|s| **s).count(),
+    }
+}
