@@ -51,7 +51,9 @@ pub enum BehaviourPooling {
 impl BehavioursConfig {
     /// The configuration under [`KEY`], checked and taken out of a model's; none where it is absent.
     pub(crate) fn take(config: &mut Value) -> Result<Option<Self>> {
-        let Some(own) = config.as_mapping_mut().and_then(|map| map.shift_remove(KEY)) else { return Ok(None) };
+        let Some(own) = config.as_mapping_mut().and_then(|map| map.shift_remove(KEY)) else {
+            return Ok(None);
+        };
         let own: Self = serde_yaml::from_value(own).context(KEY)?;
         if let BehaviourPooling::Din(din) = &own.pooling {
             check_layers("behaviours.pooling.din.hidden", &din.hidden)?;
@@ -77,7 +79,10 @@ impl TokenVector {
 pub(crate) fn check_sequences(schema: &Schema) -> Result<()> {
     let lengths: Vec<Kind> = schema.sequences().map(|(_, f)| f.kind).collect();
     ensure!(!lengths.is_empty(), "behaviours: the data have no behaviour sequences");
-    ensure!(lengths.iter().all(|l| *l == lengths[0]), "behaviours: the sequences are kept at different lengths");
+    ensure!(
+        lengths.iter().all(|l| *l == lengths[0]),
+        "behaviours: the sequences are kept at different lengths"
+    );
     Ok(())
 }
 

@@ -72,7 +72,9 @@ impl DeepFm {
     pub fn net(schema: &Schema, config: &DeepFmConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
         let net = if config.first_order_ids { Net::with_linear } else { Net::new };
-        net(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))
+        let model =
+            |p: &mut Params<'_>| -> Result<Box<dyn CtrModel>> { Ok(Box::new(Self::new(p, schema, config))) };
+        net(schema, config.dim, config.init, build, model)
     }
 
     fn new(p: &mut Params, schema: &Schema, config: &DeepFmConfig) -> Self {

@@ -14,12 +14,12 @@ use crate::{
 };
 use anyhow::{Result, ensure};
 use block::Block;
-use scenario_dnn::ScenarioDnn;
 use scenarec_data::{Role, Schema};
 use scenarec_train::{
     Build, CtrModel, Embedded, EmbeddedSequence, InitScheme, Net, Output, Params,
     config::{check, resolve},
 };
+use scenario_dnn::ScenarioDnn;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -87,9 +87,11 @@ impl SfpNetConfig {
     fn check(&self) -> Result<()> {
         check(self.dim > 0, "dim", || "a width of 0".into())?;
         check(self.blocks >= 0, "blocks", || format!("{} is below 0", self.blocks))?;
-        check(self.blocks == 0 || self.scenario_adaptive || self.residual_tailoring, "residual_tailoring", || {
-            "blocks without both modules do nothing: take none".into()
-        })?;
+        check(
+            self.blocks == 0 || self.scenario_adaptive || self.residual_tailoring,
+            "residual_tailoring",
+            || "blocks without both modules do nothing: take none".into(),
+        )?;
         check_number(self.gate, "gate")?;
         check_number(self.context, "context")?;
         check_layers("attention.hidden", &self.attention.hidden)?;
@@ -132,7 +134,9 @@ impl SfpNet {
         }
         let roles: Vec<Role> = schema.embedded().map(|(_, f)| f.role).collect();
         ensure!(roles.contains(&Role::Item), "sfpnet: the data have no field of the item to attend with");
-        Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, &roles, config))))
+        Net::new(schema, config.dim, config.init, build, |p| {
+            Ok(Box::new(Self::new(p, schema, &roles, config)))
+        })
     }
 
     fn new(p: &mut Params, schema: &Schema, roles: &[Role], config: &SfpNetConfig) -> Self {

@@ -100,7 +100,7 @@ impl CtrModel for SharedBottom {
         let z = x.flat();
         let mut logits = self.towers.on_shared(&self.bottom.forward(&z, train), &x.groups, train);
         if let Some((domain, auxiliary)) = &self.auxiliary {
-            logits = logits + auxiliary.forward(&Tensor::cat(&[domain.forward(x), z], 1), train);
+            logits += auxiliary.forward(&Tensor::cat(&[domain.forward(x), z], 1), train);
         }
         Output { logits, aux: vec![] }
     }

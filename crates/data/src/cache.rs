@@ -139,12 +139,14 @@ fn to_arrow(data: &Dataset) -> Vec<(String, ArrayRef)> {
             }
             Column::Sequence(Sequence { spans: own, tokens: Tokens { offsets, values, weights } }) => {
                 if spans.replace(own) != Some(own) {
-                    let column = |numbers: &[u32]| -> ArrayRef { Arc::new(UInt32Array::from(numbers.to_vec())) };
+                    let column =
+                        |numbers: &[u32]| -> ArrayRef { Arc::new(UInt32Array::from(numbers.to_vec())) };
                     out.push((format!("start:{}", field.name), column(&own.start)));
                     out.push((format!("end:{}", field.name), column(&own.end)));
                 }
                 let in_row_0 = |array: ArrayRef| {
-                    let offsets: Vec<u64> = (0..=data.rows()).map(|r| if r == 0 { 0 } else { array.len() as u64 }).collect();
+                    let offsets: Vec<u64> =
+                        (0..=data.rows()).map(|r| if r == 0 { 0 } else { array.len() as u64 }).collect();
                     list(&offsets, array)
                 };
                 out.push((name, in_row_0(Arc::new(UInt32Array::from(values.clone())))));

@@ -207,9 +207,23 @@ impl Loader {
             Loader::Amazon { thin, valid_from, test_from } => {
                 amazon::view::view(amazon::parse(raw)?, thin, amazon::Dates { valid_from, test_from })
             }
-            Loader::Industrial { market, ref features, ref behaviours, max_len, valid_from, test_from, .. } => {
-                let settings =
-                    industrial::view::Settings { market, features, behaviours, max_len, valid_from, test_from };
+            Loader::Industrial {
+                market,
+                ref features,
+                ref behaviours,
+                max_len,
+                valid_from,
+                test_from,
+                ..
+            } => {
+                let settings = industrial::view::Settings {
+                    market,
+                    features,
+                    behaviours,
+                    max_len,
+                    valid_from,
+                    test_from,
+                };
                 industrial::view::view(industrial::parse(market, raw)?, settings)
             }
         })

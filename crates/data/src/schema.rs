@@ -115,7 +115,10 @@ impl Schema {
 
     /// Fields that embed to one vector per row (ids, pooled bags and pooled sequences), in order, with their column numbers.
     pub fn embedded(&self) -> impl Iterator<Item = (usize, &Field)> {
-        self.fields.iter().enumerate().filter(|(_, f)| matches!(f.kind, Kind::Id | Kind::Bag(_) | Kind::Pooled))
+        self.fields
+            .iter()
+            .enumerate()
+            .filter(|(_, f)| matches!(f.kind, Kind::Id | Kind::Bag(_) | Kind::Pooled))
     }
 
     /// Fields that hold real numbers, in order, with their column numbers.

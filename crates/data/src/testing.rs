@@ -1,5 +1,7 @@
 //! Small datasets for unit tests.
-use crate::{Column, Dataset, Field, Kind, Part, Pooling, Provenance, Role, Schema, Sequence, Spans, Table, Tokens};
+use crate::{
+    Column, Dataset, Field, Kind, Part, Pooling, Provenance, Role, Schema, Sequence, Spans, Table, Tokens,
+};
 use std::sync::Arc;
 
 /// Items and times, nothing else.
@@ -49,7 +51,8 @@ pub(crate) fn everything(n: usize) -> Dataset {
     // Two sequences of one behaviour list, of one id and of any number of ids per token.
     let spans = Spans { start: vec![0; n], end: (0..n as u32).map(|i| i % 4).collect() };
     let plain = Tokens { values: vec![1, 0, 3], ..Tokens::default() };
-    let bags = Tokens { offsets: Some(vec![0, 2, 2, 3]), values: vec![1, 2, 3], weights: Some(vec![0.5, 0.5, 1.0]) };
+    let bags =
+        Tokens { offsets: Some(vec![0, 2, 2, 3]), values: vec![1, 2, 3], weights: Some(vec![0.5, 0.5, 1.0]) };
     let spans = Arc::new(spans);
     for (name, tokens) in [("history", plain), ("genres", bags)] {
         data.schema.fields.push(field(name, Kind::Sequence { max_len: 3 }));

@@ -71,6 +71,12 @@ pub fn check_ids(data: &Dataset) {
         assert_eq!(column.rows(), data.rows(), "{}", field.name);
         let values = match column {
             Column::Id(v) | Column::Ragged { values: v, .. } => v,
+            Column::Sequence(s) => {
+                let ends = s.spans.start.iter().zip(&s.spans.end);
+                assert!(ends.clone().all(|(start, end)| start <= end), "{}", field.name);
+                assert!(ends.clone().all(|(_, end)| *end as usize <= s.tokens.len()), "{}", field.name);
+                &s.tokens.values
+            }
             Column::Real(v) => {
                 assert!(v.iter().all(|x| (0.0..=1.0).contains(x)), "{}", field.name);
                 continue;

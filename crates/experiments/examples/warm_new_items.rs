@@ -6,7 +6,7 @@
 //!
 //!     cargo run --example warm_new_items                      # simulated, 200,000 rows, seconds
 //!     cargo run --example warm_new_items -- --full --seeds 10 # from data/raw, where it is there
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use arrow::{
     array::{ArrayRef, BooleanArray, Float32Array, ListBuilder, RecordBatch, UInt32Array, UInt32Builder},
     datatypes::{Field, Schema},
@@ -213,6 +213,7 @@ impl World {
                     }
                     Arc::new(lists.finish())
                 }
+                Column::Sequence(_) => bail!("{name} is a sequence, not a value of the item"),
             };
             columns.push((name, array));
         }

@@ -250,7 +250,8 @@ fn sequence(rows: &[u32], max_len: u32, own: &Sequence) -> SequenceIds {
     };
     let lens: Vec<u32> = rows.iter().map(|r| recent(r).len() as u32).collect();
     let len = lens.iter().copied().max().unwrap_or(0).max(1) as usize;
-    let mut ids = Ids { ids: Vec::new(), offsets: None, weights: tokens.weights.as_ref().map(|_| Vec::new()) };
+    let mut ids =
+        Ids { ids: Vec::new(), offsets: None, weights: tokens.weights.as_ref().map(|_| Vec::new()) };
     let mut offsets = Vec::with_capacity(rows.len() * len + 1);
     offsets.push(0);
     for r in rows {

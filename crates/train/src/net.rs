@@ -216,10 +216,7 @@ impl Net {
     }
 
     /// The same net with `wrap`'s model around its own, whose parameters come behind the net's.
-    pub fn wrapped(
-        mut self,
-        wrap: impl FnOnce(&mut Params, Box<dyn CtrModel>) -> Box<dyn CtrModel>,
-    ) -> Self {
+    pub fn wrapped(mut self, wrap: impl FnOnce(&mut Params, Box<dyn CtrModel>) -> Box<dyn CtrModel>) -> Self {
         let model = wrap(&mut self.weights.params.root(), self.model);
         Self { weights: self.weights, model }
     }

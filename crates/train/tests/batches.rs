@@ -165,7 +165,10 @@ fn rows_share_a_list_of_tokens_of_several_ids() {
     let short = gather(&data, &[3, 3]);
     assert_eq!((short.sequences[0].len, &short.sequences[0].lens[..]), (1, &[0, 0][..]));
     let piece = &whole.split(2)[1].sequences[0];
-    assert_eq!((&piece.ids.ids[..], piece.ids.offsets.as_deref()), (&[9, 7, 8][..], Some(&[0, 0, 1, 1, 3, 3, 3][..])));
+    assert_eq!(
+        (&piece.ids.ids[..], piece.ids.offsets.as_deref()),
+        (&[9, 7, 8][..], Some(&[0, 0, 1, 1, 3, 3, 3][..]))
+    );
 
     let Column::Sequence(sequence) = &mut data.columns[history] else { unreachable!() };
     sequence.spans = Arc::new(Spans { start: vec![0, 0, 1, 3], end: vec![1, 3, 4, 3] });

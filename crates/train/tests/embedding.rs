@@ -82,7 +82,8 @@ fn a_fields_vector_is_the_weighted_sum_of_its_tables_rows() {
             for (at, ends) in ids.offsets.as_deref().unwrap().windows(2).enumerate() {
                 let (b, l) = ((at / 5) as i64, (at % 5) as i64);
                 let is_token = ends[1] > ends[0];
-                let expected = if is_token { row("t.item_id", *next.next().unwrap()) } else { vec![0.0; DIM] };
+                let expected =
+                    if is_token { row("t.item_id", *next.next().unwrap()) } else { vec![0.0; DIM] };
                 assert_eq!(to_vec(&history.x.get(b).get(l)), expected);
                 assert_eq!(history.mask.double_value(&[b, l]), f64::from(u8::from(is_token)));
             }

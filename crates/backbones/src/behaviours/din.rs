@@ -94,7 +94,8 @@ mod tests {
             let mut random = stream(1, "x");
             let (t, x) = (normal(&[2, 4], &mut random), normal(&[2, 3, 4], &mut random));
             let mask = Tensor::from_slice2(&[[1f32, 1.0, 0.0], [0.0, 0.0, 0.0]]);
-            let pooled = din.forward(&t, &EmbeddedSequence { x: x.shallow_clone(), mask: mask.shallow_clone() });
+            let pooled =
+                din.forward(&t, &EmbeddedSequence { x: x.shallow_clone(), mask: mask.shallow_clone() });
             let short = EmbeddedSequence { x: x.narrow(1, 0, 2), mask: mask.narrow(1, 0, 2) };
             assert!(distance(&pooled, &din.forward(&t, &short)) < 1e-6);
             assert_eq!(pooled.get(1), Tensor::zeros([4], (Kind::Float, Device::Cpu)));

@@ -103,7 +103,8 @@ impl Tailoring {
     fn forward(&self, x: &Tensor, v: EmbeddedSequence, gated: &Tensor) -> (Tensor, EmbeddedSequence) {
         let [b, n, d] = x.size()[..] else { panic!("fields are [B, n, d]") };
         let contexts = self.context[1].forward(&self.context[0].forward(gated).relu_()).view([b, -1, d]);
-        let [of_fields, of_behaviours] = [(0, n), (n, contexts.size()[1] - n)].map(|(from, len)| contexts.narrow(1, from, len));
+        let [of_fields, of_behaviours] =
+            [(0, n), (n, contexts.size()[1] - n)].map(|(from, len)| contexts.narrow(1, from, len));
 
         let own = self.fields.on_each(&x.transpose(0, 1), 0..n).transpose(0, 1);
         let (residual, weight) = (own.narrow(2, 0, d), own.narrow(2, d, d));
@@ -114,11 +115,8 @@ impl Tailoring {
         let added = match self.fold {
             ContextFold::Sum => weights * of_behaviours.sum_dim_intlist([1i64].as_slice(), true, Kind::Float),
             // Gate by gate: the sum over statistics of gate ⊙ context.
-            ContextFold::TwoGates => (weights.unflatten(2, [-1, d]) * of_behaviours.unsqueeze(1)).sum_dim_intlist(
-                [2i64].as_slice(),
-                false,
-                Kind::Float,
-            ),
+            ContextFold::TwoGates => (weights.unflatten(2, [-1, d]) * of_behaviours.unsqueeze(1))
+                .sum_dim_intlist([2i64].as_slice(), false, Kind::Float),
         };
         let v = EmbeddedSequence { x: (residual.relu() + added) * v.mask.unsqueeze(2), mask: v.mask };
         (x, v)

@@ -232,11 +232,7 @@ fn check_features(features: &[String]) -> std::result::Result<(), String> {
 }
 
 /// Whether features are among those offered, none twice, and the needed ones among them.
-fn check_names(
-    features: &[String],
-    offered: &[&str],
-    needed: &[&str],
-) -> std::result::Result<(), String> {
+fn check_names(features: &[String], offered: &[&str], needed: &[&str]) -> std::result::Result<(), String> {
     for (i, name) in features.iter().enumerate() {
         if !offered.contains(&name.as_str()) {
             return Err(format!("{name:?} is none of the features {}", offered.join(", ")));

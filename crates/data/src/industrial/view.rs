@@ -68,12 +68,7 @@ pub(crate) fn view(raw: Tables, settings: Settings) -> View {
 }
 
 /// The values of a column of users or items by row, and how many there are; ids are numbered by row.
-fn of(
-    name: &str,
-    columns: &[&str],
-    table: &super::Table,
-    values: &[usize],
-) -> Option<(Vec<u32>, usize)> {
+fn of(name: &str, columns: &[&str], table: &super::Table, values: &[usize]) -> Option<(Vec<u32>, usize)> {
     match columns.iter().position(|c| *c == name)? {
         0 => Some(((0..table.id.len() as u32).collect(), table.id.len())),
         place => Some((table.attributes[place - 1].clone(), values[place - 1])),

@@ -93,8 +93,7 @@ fn tested(spec: &TableSpec, a: &Cell, b: &Cell, metric: &str) -> (Option<f64>, S
     let (a, b) = (&a.values[metric].by_seed, &b.values[metric].by_seed);
     match spec.layout.test {
         Test::PairedT => {
-            let (x, y): (Vec<f64>, Vec<f64>) =
-                a.iter().filter_map(|(s, x)| Some((*x, *b.get(s)?))).unzip();
+            let (x, y): (Vec<f64>, Vec<f64>) = a.iter().filter_map(|(s, x)| Some((*x, *b.get(s)?))).unzip();
             (statistics::paired_t_test(&x, &y).map(|t| t.p), format!("paired t-test, n = {}", x.len()))
         }
         Test::MannWhitney => {

@@ -41,6 +41,7 @@ pub(super) fn dataset(items: &Items, fit: &[u32], min_count: usize) -> Result<Ar
                 let column = Column::Ragged { offsets: offsets.clone(), values, weights: None };
                 add(&name, Role::Item, Kind::Bag(Pooling::Mean), known.len(), column);
             }
+            Column::Sequence(_) => unreachable!("items have no behaviour sequences"),
             Column::Real(values) => {
                 add(&name, Role::Item, Kind::Real, 0, Column::Real(standardised(values, fit)));
             }

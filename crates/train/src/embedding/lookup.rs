@@ -98,8 +98,8 @@ impl FeatureEmbedding {
         let source = &batch.sequences[entry];
         let (b, l, d) = (batch.rows as i64, source.len as i64, self.dim as i64);
         let x = self.vector(table, &source.ids, b * l, track).reshape([b, l, d]);
-        let row = |n: &u32| (0..source.len as u32).map(move |place| f32::from(u8::from(place < *n)));
-        let mask: Vec<f32> = source.lens.iter().flat_map(row).collect();
+        let row = |n: u32| (0..source.len as u32).map(move |place| f32::from(u8::from(place < n)));
+        let mask: Vec<f32> = source.lens.iter().copied().flat_map(row).collect();
         EmbeddedSequence { x, mask: Tensor::from_slice(&mask).reshape([b, l]).to_device(self.device) }
     }
 

@@ -54,7 +54,8 @@ pub(super) fn impressions(
         (0..plan.len()).into_par_iter().map(|user| earlier(shape, world, user, seed)).collect();
     let rate = |s: &Size| s.clicks / s.impressions;
     let logit = |p: f64| (p / (1.0 - p)).ln();
-    let mut scale = Scale { base: shape.sizes.iter().map(|s| logit(rate(s))).collect(), mean: 0.0, deviation: 1.0 };
+    let mut scale =
+        Scale { base: shape.sizes.iter().map(|s| logit(rate(s))).collect(), mean: 0.0, deviation: 1.0 };
     let mut log = Vec::new();
     // Clicks become behaviours, so the scale depends on itself: three rounds bring the rates to where they should be.
     for round in 0..4 {

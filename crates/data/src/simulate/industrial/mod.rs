@@ -113,7 +113,8 @@ pub(super) fn simulate(market: Market, tailored: bool, config: SimulateConfig) -
         let (user, item) = (user_ids[i.user as usize], item_ids[i.item as usize]);
         let Impression { session, scenario, time, position, click, .. } = i;
         let click = u8::from(*click);
-        writeln!(out, "{session},{user},{scenario},{time},{position},{item},{click}").expect("writing to memory");
+        writeln!(out, "{session},{user},{scenario},{time},{position},{item},{click}")
+            .expect("writing to memory");
     };
     let table = |columns: &[&str], ids: &[u32], attributes: &[Vec<u32>]| {
         let rows: Vec<usize> = (0..ids.len()).collect();

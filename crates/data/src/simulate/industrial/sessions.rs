@@ -40,7 +40,8 @@ pub(super) fn plan(shape: &Shape, config: SimulateConfig) -> Vec<Vec<Session>> {
         let n = share(size.users).clamp(1, (rows / SHORTEST).max(1)).min(config.users);
         let members = members(config.users, wide, n, size.users == most, r);
         let activity: Vec<f64> = members.iter().map(|_| (ACTIVITY * normal(r)).exp()).collect();
-        for (user, own) in members.iter().zip(shared_out(&activity, rows, SHORTEST.min(rows / n), usize::MAX)) {
+        for (user, own) in members.iter().zip(shared_out(&activity, rows, SHORTEST.min(rows / n), usize::MAX))
+        {
             let mut left = own;
             while left > 0 {
                 let wanted = r.random_range(SHORTEST..=LONGEST);

@@ -56,14 +56,11 @@ impl World {
     pub fn new(shape: &Shape, tailored: bool, config: SimulateConfig) -> World {
         let scenarios = shape.sizes.len();
         let r = &mut rng(config.seed, Stream::Vocabulary, 0);
-        let turn = |r: &mut _| Turn {
-            u: std::array::from_fn(|_| unit(r)),
-            v: std::array::from_fn(|_| unit(r)),
-        };
+        let turn =
+            |r: &mut _| Turn { u: std::array::from_fn(|_| unit(r)), v: std::array::from_fn(|_| unit(r)) };
         let still = || Turn { u: [[0.0; D]; RANK], v: [[0.0; D]; RANK] };
-        let turns = (0..scenarios)
-            .map(|_| if tailored { [turn(r), turn(r)] } else { [still(), still()] })
-            .collect();
+        let turns =
+            (0..scenarios).map(|_| if tailored { [turn(r), turn(r)] } else { [still(), still()] }).collect();
         let share = |s: usize| s as f32 / (scenarios - 1) as f32;
         let focus = (0..scenarios).map(|s| FOCUS.0 * (FOCUS.1 / FOCUS.0).powf(share(s * 5 % scenarios)));
         let price = (0..scenarios).map(|_| {
@@ -106,8 +103,10 @@ impl Items {
         let category = skewed(categories, n, r);
         // A brand is at home in a category, a shop with some brands; prices go with the brand.
         let per_category = brands / categories;
-        let brand: Vec<u32> =
-            category.iter().map(|c| c * per_category as u32 + r.random_range(0..per_category as u32)).collect();
+        let brand: Vec<u32> = category
+            .iter()
+            .map(|c| c * per_category as u32 + r.random_range(0..per_category as u32))
+            .collect();
         let shop = brand.iter().map(|b| (b * 3 / 2 + r.random_range(0..3)) % shops as u32).collect();
         let level: Vec<f64> = (0..brands).map(|_| r.random::<f64>()).collect();
         let price = brand.iter().map(|b| {

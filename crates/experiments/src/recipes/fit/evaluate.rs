@@ -89,7 +89,13 @@ pub(super) fn evaluate(cells: &[Cell], data: &Dataset, recorder: &mut Recorder) 
             && let Some(gauc) = cell.gauc(sessions)?
         {
             record("s_gauc", gauc.value, scenario, task, gauc.rows)?;
-            record("session_share", gauc.rows as f64 / cell.rows.len() as f64, scenario, task, cell.rows.len())?;
+            record(
+                "session_share",
+                gauc.rows as f64 / cell.rows.len() as f64,
+                scenario,
+                task,
+                cell.rows.len(),
+            )?;
         }
         aucs.push(auc);
         losses.push(loss);

@@ -25,7 +25,9 @@ pub(super) const RECIPE: Recipe = Recipe {
     methods: None,
     alone: false,
     resolve: settings::resolve,
-    evaluates_on_test: |job| Ok(serde_yaml::from_value::<Settings>(job.settings.clone())?.evaluate == Part::Test),
+    evaluates_on_test: |job| {
+        Ok(serde_yaml::from_value::<Settings>(job.settings.clone())?.evaluate == Part::Test)
+    },
     stages: |_| Ok(vec![]),
     execute: |job, context| {
         let settings: Settings = serde_yaml::from_value(job.settings.clone())?;

@@ -78,8 +78,15 @@ pub(in crate::recipes) enum StopBy {
 impl Settings {
     pub fn how(&self) -> How {
         let FitTraining { epochs, patience, stop_by, batch, lr_decay, optim } = self.training;
-        let training =
-            Training { epochs, patience, batch, micro_batch: batch, loss: Loss::Mean, keep: Keep::Best, optim };
+        let training = Training {
+            epochs,
+            patience,
+            batch,
+            micro_batch: batch,
+            loss: Loss::Mean,
+            keep: Keep::Best,
+            optim,
+        };
         How { training, outer: None, stop_by, lr_decay }
     }
 }
