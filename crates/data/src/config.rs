@@ -56,6 +56,10 @@ struct Raw {
     market: Option<Market>,
     tailored: Option<bool>,
     behaviours: Option<Vec<String>>,
+    min_count: Option<u32>,
+    per_channel: Option<u32>,
+    combo_value: Option<bool>,
+    history_value: Option<bool>,
     tabs: Option<Vec<u8>>,
     features: Option<Vec<String>>,
     thin: Option<RawThin>,
@@ -193,7 +197,8 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
         assert_eq!(
             with("count: all", "cuont: all"),
             "x.yaml:6:1: cuont: unknown field `cuont`, expected one of `dataset`, `reported_as`, `loader`, `layout`, \
-             `raw`, `positive_from`, `count`, `order`, `tabs`, `features`, `thin`, `valid_from`, `test_from`, \
+             `raw`, `positive_from`, `count`, `order`, `max_len`, `market`, `tailored`, `behaviours`, `min_count`, \
+             `per_channel`, `combo_value`, `history_value`, `tabs`, `features`, `thin`, `valid_from`, `test_from`, \
              `provenance`, `known_files`, `split`, `simulate`"
         );
         assert!(with("k: 20", "kk: 20").starts_with("x.yaml:11:43: split.kk: unknown field `kk`"));

@@ -6,6 +6,7 @@
 //!
 //! A new loader is a module like [`movielens`] that turns [`RawFiles`] into columns and a [`Schema`], and a variant of
 //! [`Loader`]; `docs/add-a-dataset.md` lists the steps.
+mod ali_ccp;
 pub mod amazon;
 mod cache;
 mod cikm_ecomm;
@@ -17,6 +18,7 @@ mod ids;
 pub mod industrial;
 pub mod kuairand;
 mod loader;
+mod memory;
 pub mod movielens;
 mod prepare;
 mod raw;
@@ -36,7 +38,7 @@ pub use dataset::{Column, Dataset, Provenance};
 pub use error::{Error, Result};
 pub use loader::{CountRows, Loader};
 pub use prepare::{Identity, Override, Prepared, Roots, Source, identify, prepare};
-pub use raw::{Checksum, KnownFile, RawFile, RawFiles};
+pub use raw::{Checksum, KnownFile, LargeFile, RawFile, RawFiles};
 pub use schema::{Field, Kind, Pooling, Role, Schema, Table};
 pub use sequence::{Sequence, Spans, Tokens};
 pub use simulate::best_auc;

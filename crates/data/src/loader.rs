@@ -6,7 +6,7 @@ use crate::movielens::{self, Layout, RowOrder};
 use crate::raw::RawFiles;
 use crate::simulate::Simulator;
 use crate::view::View;
-use crate::{Result, amazon, cikm_ecomm, douban, industrial, kuairand, taobao_ad};
+use crate::{Result, ali_ccp, amazon, cikm_ecomm, douban, industrial, kuairand, taobao_ad};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -89,6 +89,17 @@ pub enum Loader {
         /// When the test rows begin.
         test_from: i64,
     },
+    /// Ali-CCP as SFPNet sees it: three scenarios, behaviours from the history fields.
+    AliCcp {
+        /// How often an id must occur in training rows to have a number of its own.
+        min_count: u32,
+        /// How many behaviours are kept of each of the four history fields, those of the largest values.
+        per_channel: u32,
+        /// Whether each combination field has its value's bucket beside its id.
+        combo_value: bool,
+        /// Whether each behaviour has its value's bucket.
+        history_value: bool,
+    },
 }
 
 /// Which rows the feature `count` (rows per item) counts.
@@ -118,6 +129,15 @@ impl Loader {
         }
     }
 
+    /// These files: in memory, or opened where they are too large for that.
+    pub(crate) fn raw_files(&self, folder: &Path) -> Result<RawFiles> {
+        let names = self.files_in(folder);
+        match self {
+            Loader::AliCcp { .. } => RawFiles::open(folder, &names),
+            _ => RawFiles::read(folder, &names),
+        }
+    }
+
     /// What else a folder may hold in place of files that are missing.
     pub(crate) fn instead(&self) -> Option<String> {
         match (self, self.simulator().tables()) {
@@ -139,7 +159,8 @@ impl Loader {
             | Loader::DoubanSplits { .. }
             | Loader::DoubanRatings { .. }
             | Loader::Amazon { .. }
-            | Loader::Industrial { .. } => None,
+            | Loader::Industrial { .. }
+            | Loader::AliCcp { .. } => None,
         }
     }
 
@@ -157,6 +178,7 @@ impl Loader {
             Loader::DoubanRatings { .. } => Simulator::DoubanRatings,
             Loader::Amazon { .. } => Simulator::Amazon,
             Loader::Industrial { market, tailored, .. } => Simulator::Industrial { market, tailored },
+            Loader::AliCcp { .. } => Simulator::AliCcp,
         }
     }
 
@@ -172,6 +194,7 @@ impl Loader {
             Loader::DoubanSplits { .. } | Loader::DoubanRatings { .. } => douban::VERSION,
             Loader::Amazon { .. } => amazon::VERSION,
             Loader::Industrial { .. } => industrial::VERSION,
+            Loader::AliCcp { .. } => ali_ccp::VERSION,
         }
     }
 
@@ -181,6 +204,7 @@ impl Loader {
             Loader::KuaiRand { layout, features, .. } => {
                 kuairand::memory::check(*layout, features.len(), folder)
             }
+            Loader::AliCcp { per_channel, .. } => ali_ccp::memory::check(*per_channel, folder),
             _ => Ok(()), // All official files of the others fit into a small machine's.
         }
     }
@@ -225,6 +249,10 @@ impl Loader {
                     test_from,
                 };
                 industrial::view::view(industrial::parse(market, raw)?, settings)
+            }
+            Loader::AliCcp { min_count, per_channel, combo_value, history_value } => {
+                let settings = ali_ccp::Settings { min_count, per_channel, combo_value, history_value };
+                ali_ccp::view::view(ali_ccp::parse(raw, settings)?, settings)
             }
         })
     }

@@ -111,15 +111,13 @@ impl DatasetConfig {
     /// The raw files, and what they are.
     fn read_raw(&self, folder: &Path, over: &Override) -> Result<(RawFiles, Identity)> {
         self.loader.check_memory(folder)?;
-        let raw = RawFiles::read(folder, &self.loader.files_in(folder)).map_err(|e| {
-            match (e, self.loader.instead()) {
-                (Error::MissingFiles { folder, missing, expected }, Some(instead)) => {
-                    Error::MissingFiles { folder, missing, expected: format!("{expected}, {instead}") }
-                }
-                (e, _) => e,
+        let raw = self.loader.raw_files(folder).map_err(|e| match (e, self.loader.instead()) {
+            (Error::MissingFiles { folder, missing, expected }, Some(instead)) => {
+                Error::MissingFiles { folder, missing, expected: format!("{expected}, {instead}") }
             }
+            (e, _) => e,
         })?;
-        let (provenance, note) = raw.recognise(&self.known_files, self.provenance);
+        let (provenance, note) = raw.recognise(&self.known_files, self.provenance)?;
         let identity = self.identity(over, provenance, note, raw.hash());
         Ok((raw, identity))
     }
@@ -144,7 +142,7 @@ impl DatasetConfig {
         let [users, items] = [0, 1].map(|i| raw.file(simulator.tables()[i]).rows_below_header());
         let params = SimulateConfig { users, items, rows, seed };
         self.check_simulation(params)?;
-        let (tables, about) = raw.recognise(&self.known_files, self.provenance);
+        let (tables, about) = raw.recognise(&self.known_files, self.provenance)?;
         let about = if about.is_empty() { about } else { format!(" ({about})") };
         let note = format!(
             "simulated: logs over the {tables} user and video tables{about}, {rows} rows, {users} users, {items} videos, \
@@ -235,7 +233,7 @@ fn simulated_files(
     roots: &Roots,
 ) -> Result<RawFiles> {
     let folder = simulate::ensure(config.loader.simulator(), params, tables, &config.dataset, &roots.cache)?;
-    RawFiles::read(&folder, &config.loader.files_in(&folder))
+    config.loader.raw_files(&folder)
 }
 
 fn build(config: &DatasetConfig, raw: &RawFiles, identity: Identity) -> Result<Dataset> {

@@ -1,9 +1,16 @@
 //! Raw folders: their files' bytes, and what checksums say about them.
+mod known;
+mod large;
+
+pub use known::{Checksum, KnownFile};
+pub use large::LargeFile;
+#[cfg(test)]
+pub(crate) use large::PIECE;
+pub(crate) use large::pieces;
+
 use crate::{Error, Provenance, Result};
+use known::{Content, judge};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-use sha1::Digest;
-use std::cell::OnceCell;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -27,9 +34,10 @@ impl RawFile {
     }
 }
 
-/// The raw files of a dataset, in memory.
+/// The raw files of a dataset, in memory but for those that are too large for that.
 pub struct RawFiles {
     files: Vec<RawFile>,
+    large: Vec<LargeFile>,
     /// Content of `click_probability.f32`, where there is one.
     pub(crate) click_probability: Option<RawFile>,
 }
@@ -37,32 +45,23 @@ pub struct RawFiles {
 impl RawFiles {
     /// Reads the files called `names`. That some are missing is an error that names all the missing ones.
     pub fn read(folder: &Path, names: &[&str]) -> Result<RawFiles> {
-        if !folder.is_dir() {
-            let (found, expected) = ("something that is no folder", "a folder with raw files");
-            return Err(Error::WrongKind { path: folder.into(), found, expected });
-        }
-        let missing: Vec<String> =
-            names.iter().filter(|n| !folder.join(n).exists()).map(|n| n.to_string()).collect();
-        if !missing.is_empty() {
-            let expected = format!(
-                "the folder must hold {} (data is simulated only where the whole folder is absent)",
-                names.join(", ")
-            );
-            return Err(Error::MissingFiles { folder: folder.into(), missing, expected });
-        }
+        check_present(folder, names)?;
         // Side by side, for decompression takes time; the first error in the order of the names is reported.
         let files: Vec<Result<RawFile>> = names.par_iter().map(|n| read(folder, n)).collect();
         let files = files.into_iter().collect::<Result<_>>()?;
-        let click_probability = match folder.join(CLICK_PROBABILITY).exists() {
-            true => Some(read(folder, CLICK_PROBABILITY)?),
-            false => None,
-        };
-        Ok(RawFiles { files, click_probability })
+        Ok(RawFiles { files, large: Vec::new(), click_probability: click_probability(folder)? })
+    }
+
+    /// [`RawFiles::read`] for files that memory need not hold: they are gone through here, and again when they are parsed.
+    pub fn open(folder: &Path, names: &[&str]) -> Result<RawFiles> {
+        check_present(folder, names)?;
+        let large = names.iter().map(|n| LargeFile::open(folder, n)).collect::<Result<_>>()?;
+        Ok(RawFiles { files: Vec::new(), large, click_probability: click_probability(folder)? })
     }
 
     /// Files that were not read but made.
     pub(crate) fn of(files: Vec<RawFile>) -> RawFiles {
-        RawFiles { files, click_probability: None }
+        RawFiles { files, large: Vec::new(), click_probability: None }
     }
 
     /// The file called `name`, one of those that were read.
@@ -70,20 +69,24 @@ impl RawFiles {
         self.files.iter().find(|f| f.name == name).expect("a file that was read")
     }
 
+    /// The file called `name`, one of those that were opened.
+    pub fn large(&self, name: &str) -> &LargeFile {
+        self.large.iter().find(|f| f.name == name).expect("a file that was opened")
+    }
+
     /// The file that was read of those that have one of these names.
     pub(crate) fn one_of(&self, names: &[&str]) -> &RawFile {
         self.files.iter().find(|f| names.contains(&f.name.as_str())).expect("a file that was read")
     }
 
-    /// All files, the click probabilities last.
-    fn all(&self) -> impl Iterator<Item = &RawFile> {
-        self.files.iter().chain(&self.click_probability)
-    }
-
     /// BLAKE3 hash of all contents, in hexadecimal.
     pub(crate) fn hash(&self) -> String {
         let mut hash = blake3::Hasher::new();
-        for file in self.all() {
+        for file in &self.large {
+            hash.update(&file.len.to_le_bytes());
+            hash.update(file.hash.as_bytes());
+        }
+        for file in self.files.iter().chain(&self.click_probability) {
             hash.update(&(file.bytes.len() as u64).to_le_bytes());
             hash.update_rayon(&file.bytes);
         }
@@ -113,48 +116,46 @@ impl RawFiles {
 
     /// What the checksums say: the worst provenance of all files that `known` has entries for, and what must be told.
     /// A file of which only other checksums are known counts as `unknown`.
-    pub(crate) fn recognise(&self, known: &[KnownFile], unknown: Provenance) -> (Provenance, String) {
+    pub(crate) fn recognise(&self, known: &[KnownFile], unknown: Provenance) -> Result<(Provenance, String)> {
         if self.click_probability.is_some() {
-            return (Provenance::Simulated, "the raw files are simulated".into());
+            return Ok((Provenance::Simulated, "the raw files are simulated".into()));
         }
-        let judged: Vec<(Provenance, String)> = self
-            .files
+        let in_memory = self.files.iter().map(|f| (f.name.as_str(), Content::Memory(&f.bytes)));
+        let large = self.large.iter().map(|f| (f.name.as_str(), Content::Large(f)));
+        let files: Vec<(&str, Content)> = in_memory.chain(large).collect();
+        let judged = files
             .par_iter()
-            .filter(|f| known.iter().any(|k| k.file == f.name))
-            .map(|f| {
-                // Each kind of checksum is computed at most once per file.
-                let (sha256, git_blob) = (OnceCell::new(), OnceCell::new());
-                let lines = || memchr::memchr_iter(b'\n', &f.bytes).count();
-                let matches = |checksum: &Checksum| match checksum {
-                    Checksum::Lines(n) => *n == lines(),
-                    Checksum::Sha256(hex) => hex == sha256.get_or_init(|| sha256_hex(&f.bytes)),
-                    Checksum::GitBlob(hex) => hex == git_blob.get_or_init(|| git_blob_hex(&f.bytes)),
-                };
-                match known.iter().find(|k| k.file == f.name && matches(&k.checksum)) {
-                    Some(k) => (k.provenance, k.note.clone()),
-                    None => (unknown, unknown_copy(f, known)),
-                }
-            })
-            .collect();
+            .filter(|(name, _)| known.iter().any(|k| k.file == *name))
+            .map(|(name, content)| judge(name, content, known, unknown))
+            .collect::<Result<Vec<(Provenance, String)>>>()?;
         let worst = judged.iter().map(|j| j.0).max_by_key(|p| p.distance()).unwrap_or(unknown);
         let notes: Vec<String> = judged.into_iter().map(|j| j.1).filter(|n| !n.is_empty()).collect();
-        (worst, notes.join("; "))
+        Ok((worst, notes.join("; ")))
     }
 }
 
-/// Why a file is no known copy.
-fn unknown_copy(file: &RawFile, known: &[KnownFile]) -> String {
-    let name = &file.name;
-    let lengths = known.iter().filter(|k| k.file == *name).map(|k| match k.checksum {
-        Checksum::Lines(n) => Some(n.to_string()),
-        Checksum::Sha256(_) | Checksum::GitBlob(_) => None,
-    });
-    match lengths.collect::<Option<Vec<String>>>() {
-        Some(known) => {
-            let lines = memchr::memchr_iter(b'\n', &file.bytes).count();
-            format!("{name} has {lines} lines, not {}", known.join(" or "))
-        }
-        None => format!("the checksum of {name} is not a known one"),
+/// An error where the folder is none or lacks some of the files.
+fn check_present(folder: &Path, names: &[&str]) -> Result<()> {
+    if !folder.is_dir() {
+        let (found, expected) = ("something that is no folder", "a folder with raw files");
+        return Err(Error::WrongKind { path: folder.into(), found, expected });
+    }
+    let missing: Vec<String> =
+        names.iter().filter(|n| !folder.join(n).exists()).map(|n| n.to_string()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let expected = format!(
+        "the folder must hold {} (data is simulated only where the whole folder is absent)",
+        names.join(", ")
+    );
+    Err(Error::MissingFiles { folder: folder.into(), missing, expected })
+}
+
+fn click_probability(folder: &Path) -> Result<Option<RawFile>> {
+    match folder.join(CLICK_PROBABILITY).exists() {
+        true => read(folder, CLICK_PROBABILITY).map(Some),
+        false => Ok(None),
     }
 }
 
@@ -184,56 +185,9 @@ fn decompressed(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// A copy of a raw file that is recognised by its checksum.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownFile {
-    /// Name inside the raw folder.
-    pub file: String,
-    /// The checksum.
-    pub checksum: Checksum,
-    /// What the copy is.
-    pub provenance: Provenance,
-    /// What a reader of a number must know; empty for `Real`.
-    pub note: String,
-}
-
-/// What a file's content is recognised by: a checksum, in lower-case hexadecimal, or its length in lines.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Checksum {
-    /// SHA-256.
-    Sha256(String),
-    /// The id that git gives the content; some official files are known by it alone.
-    GitBlob(String),
-    /// The number of lines, header included: for files of which the publisher tells no more. Weaker than a checksum.
-    Lines(usize),
-}
-
-fn sha256_hex(bytes: &[u8]) -> String {
-    to_hex(&sha2::Sha256::digest(bytes))
-}
-
-fn git_blob_hex(bytes: &[u8]) -> String {
-    let mut h = sha1::Sha1::new();
-    h.update(format!("blob {}\0", bytes.len()));
-    h.update(bytes);
-    to_hex(&h.finalize())
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn checksums_of_known_content() {
-        // Published test vectors: SHA-256 of "abc"; git's id of the empty file and of "hello\n".
-        assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(git_blob_hex(b""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
-        assert_eq!(git_blob_hex(b"hello\n"), "ce013625030ba8dba906f756967f9e9ca394464a");
-    }
 
     #[test]
     fn the_weakest_file_decides() {
@@ -241,6 +195,7 @@ mod tests {
             |name: &str, text: &str| RawFile { name: name.into(), path: name.into(), bytes: text.into() };
         let raw = RawFiles {
             files: vec![file("a", "abc"), file("b", "hello\n"), file("c", "")],
+            large: Vec::new(),
             click_probability: None,
         };
         let known = |file: &str, checksum, provenance, note: &str| KnownFile {
@@ -249,17 +204,45 @@ mod tests {
             provenance,
             note: note.into(),
         };
-        let abc = Checksum::Sha256(sha256_hex(b"abc"));
-        let hello = Checksum::GitBlob(git_blob_hex(b"hello\n"));
+        let abc = Checksum::Sha256(Content::Memory(b"abc").sha256().unwrap());
+        let hello = Checksum::GitBlob(Content::Memory(b"hello\n").git_blob().unwrap());
         let a = known("a", abc.clone(), Provenance::Real, "");
         let b = known("b", hello.clone(), Provenance::Partial, "half of it");
         let unknown = Provenance::Approximated;
-        let as_is = raw.recognise(&[a.clone(), b.clone()], unknown);
+        let recognise = |known: &[KnownFile]| raw.recognise(known, unknown).unwrap();
+        let as_is = recognise(&[a.clone(), b.clone()]);
         assert_eq!(as_is, (Provenance::Partial, "half of it".into()));
-        assert_eq!(raw.recognise(std::slice::from_ref(&a), unknown), (Provenance::Real, String::new()));
+        assert_eq!(recognise(std::slice::from_ref(&a)), (Provenance::Real, String::new()));
         let other = known("a", hello, Provenance::Real, "");
         let note = "the checksum of a is not a known one; half of it";
-        assert_eq!(raw.recognise(&[other, b], unknown), (unknown, note.into()));
-        assert_eq!(raw.recognise(&[], unknown), (unknown, String::new()));
+        assert_eq!(recognise(&[other, b]), (unknown, note.into()));
+        assert_eq!(recognise(&[]), (unknown, String::new()));
+    }
+
+    #[test]
+    fn large_files_are_recognised_as_others_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "hello\n".repeat(PIECE / 6 + 10); // More than a piece.
+        std::fs::write(folder.path().join("a"), &text).unwrap();
+        let (read, open) = (RawFiles::read(folder.path(), &["a"]), RawFiles::open(folder.path(), &["a"]));
+        let (read, open) = (read.unwrap(), open.unwrap());
+        let content = Content::Memory(text.as_bytes());
+        let checksums = [
+            Checksum::Lines(PIECE / 6 + 10),
+            Checksum::Sha256(content.sha256().unwrap()),
+            Checksum::GitBlob(content.git_blob().unwrap()),
+            Checksum::Lines(7),
+        ];
+        for checksum in checksums {
+            let (file, provenance, note) = ("a".to_string(), Provenance::Real, String::new());
+            let known = [KnownFile { file, checksum, provenance, note }];
+            let of = |raw: &RawFiles| raw.recognise(&known, Provenance::Partial).unwrap();
+            assert_eq!(of(&read), of(&open));
+        }
+        assert_eq!(open.large("a").lines, PIECE / 6 + 10);
+        std::fs::write(folder.path().join("a"), text + "\n").unwrap();
+        assert_ne!(RawFiles::open(folder.path(), &["a"]).unwrap().hash(), open.hash());
+        let missing = RawFiles::open(folder.path(), &["a", "b"]).err().unwrap().to_string();
+        assert!(missing.contains("b missing; the folder must hold a, b"), "{missing}");
     }
 }

@@ -1,7 +1,9 @@
 //! Line-oriented raw files, parsed in parallel, with the place of everything that is wrong.
 mod fields;
+mod stream;
 
 pub(crate) use fields::Fields;
+pub(crate) use stream::stream_lines;
 
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -141,22 +143,39 @@ fn parse_from<A: Default + Send>(
     row: &str,
     parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
 ) -> Result<Vec<A>> {
-    let bad = |line, column, found: &str, expected| {
-        Err(Bad { column, found: found.into(), expected }.at(file, line))
-    };
     let line_of = |offset: usize| 1 + memchr::memchr_iter(b'\n', &bytes[..offset]).count();
-    let Some(last) = bytes.last() else {
-        return bad(1, 1, "an empty file", format!("lines {row}"));
-    };
+    let Some(last) = bytes.last() else { return Err(empty(row).at(file, 1)) };
     let whole = if *last == b'\n' {
         bytes.len()
     } else {
         memchr::memrchr(b'\n', bytes).map_or(0, |i| i + 1) // A bad line before the cut is reported first.
     };
     if first == bytes.len() && whole == first {
-        return bad(line_of(first), 1, "the end of the file after its header", format!("lines {row}"));
+        let found = "the end of the file after its header".into();
+        return Err(Bad { column: 1, found, expected: format!("lines {row}") }.at(file, line_of(first)));
     }
-    let chunks = line_chunks(&bytes[..whole], first.min(whole), 1 << 20);
+    let mut out = parse_whole(ends, &bytes[..whole], first.min(whole), &parse)
+        .map_err(|(offset, bad)| bad.at(file, line_of(offset)))?;
+    if whole < bytes.len() && ends == Ends::LastOpen {
+        let mut acc = A::default();
+        parse(&mut acc, &bytes[whole..]).map_err(|b| b.at(file, line_of(whole)))?;
+        out.push(acc);
+    } else if whole < bytes.len() {
+        let line = line_of(whole);
+        return Err(cut(line, bytes.len() - whole, row).at(file, line));
+    }
+    Ok(out)
+}
+
+/// Parses the lines from byte `start` on, all of which are whole. Of several bad ones the first is reported, with the byte
+/// where it starts.
+fn parse_whole<A: Default + Send>(
+    ends: Ends,
+    bytes: &[u8],
+    start: usize,
+    parse: &(impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync),
+) -> std::result::Result<Vec<A>, (usize, Bad)> {
+    let chunks = line_chunks(bytes, start, 1 << 20);
     let parsed: Vec<std::result::Result<A, (usize, Bad)>> = chunks
         .into_par_iter()
         .map(|(start, end)| {
@@ -172,28 +191,20 @@ fn parse_from<A: Default + Send>(
             Ok(acc)
         })
         .collect();
-    let mut out = Vec::with_capacity(parsed.len());
-    for p in parsed {
-        match p {
-            Ok(acc) => out.push(acc),
-            Err((offset, b)) => return Err(b.at(file, line_of(offset))),
-        }
+    parsed.into_iter().collect()
+}
+
+fn empty(row: &str) -> Bad {
+    Bad { column: 1, found: "an empty file".into(), expected: format!("lines {row}") }
+}
+
+/// The last line of a file, of which these bytes are there.
+fn cut(line: usize, bytes: usize, row: &str) -> Bad {
+    Bad {
+        column: bytes + 1,
+        found: format!("the end of the file in the middle of line {line} (no line feed after it)"),
+        expected: format!("a whole line {row} ending in a line feed"),
     }
-    if whole < bytes.len() && ends == Ends::LastOpen {
-        let mut acc = A::default();
-        parse(&mut acc, &bytes[whole..]).map_err(|b| b.at(file, line_of(whole)))?;
-        out.push(acc);
-    } else if whole < bytes.len() {
-        let line = line_of(whole);
-        let found = format!("the end of the file in the middle of line {line} (no line feed after it)");
-        return bad(
-            line,
-            bytes.len() - whole + 1,
-            &found,
-            format!("a whole line {row} ending in a line feed"),
-        );
-    }
-    Ok(out)
 }
 
 /// Files that went through another system have CR LF; every field but the last would still parse.

@@ -63,7 +63,12 @@ impl Builder {
         self.columns.push(column);
     }
 
-    /// A behaviour sequence in a table that another field has.
+    /// A table that no field of one id has.
+    pub fn table(&mut self, name: &str, rows: usize) {
+        self.tables.push(Table { name: name.into(), rows });
+    }
+
+    /// A behaviour sequence in a table that is there already.
     pub fn sequence(&mut self, name: &str, table: &str, max_len: u32, sequence: Sequence) {
         debug_assert!(self.tables.iter().any(|t| t.name == table));
         let kind = Kind::Sequence { max_len };

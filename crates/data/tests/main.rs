@@ -1,6 +1,8 @@
 //! The crate from outside: files in, columns and row lists out. One binary, so that it is linked once.
 mod age;
+mod ali_ccp;
 mod amazon;
+mod bad_ali_ccp;
 mod bad_input;
 mod bad_shops;
 mod caching;
@@ -12,6 +14,7 @@ mod real;
 mod real_domains;
 mod shops;
 mod simulated;
+mod simulated_ali_ccp;
 mod simulated_domains;
 mod simulated_kuairand;
 mod simulated_shops;

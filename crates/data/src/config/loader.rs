@@ -19,6 +19,7 @@ pub(super) enum LoaderName {
     DoubanRatings,
     Amazon,
     Industrial,
+    AliCcp,
 }
 
 /// The layouts of all loaders that have several.
@@ -65,6 +66,7 @@ impl Raw {
             LoaderName::Industrial => {
                 &["market", "tailored", "features", "behaviours", "max_len", "valid_from", "test_from"]
             }
+            LoaderName::AliCcp => &["min_count", "per_channel", "combo_value", "history_value"],
         };
         let given = [
             ("layout", self.layout.is_some()),
@@ -75,6 +77,10 @@ impl Raw {
             ("market", self.market.is_some()),
             ("tailored", self.tailored.is_some()),
             ("behaviours", self.behaviours.is_some()),
+            ("min_count", self.min_count.is_some()),
+            ("per_channel", self.per_channel.is_some()),
+            ("combo_value", self.combo_value.is_some()),
+            ("history_value", self.history_value.is_some()),
             ("tabs", self.tabs.is_some()),
             ("features", self.features.is_some()),
             ("thin", self.thin.is_some()),
@@ -184,6 +190,21 @@ impl Raw {
                     return wrong(key, message);
                 }
                 Loader::Amazon { thin, valid_from, test_from }
+            }
+            LoaderName::AliCcp => {
+                let (min_count, per_channel) = (given_key(self.min_count), given_key(self.per_channel));
+                if min_count == 0 {
+                    return wrong("min_count", "0 should be a number of occurrences".into());
+                }
+                if !(1..=1000).contains(&per_channel) {
+                    return wrong("per_channel", format!("{per_channel} should be 1 to 1000 behaviours"));
+                }
+                Loader::AliCcp {
+                    min_count,
+                    per_channel,
+                    combo_value: given_key(self.combo_value),
+                    history_value: given_key(self.history_value),
+                }
             }
         })
     }

@@ -3,6 +3,7 @@
 //! The files stand in where the real ones are absent, and they are a test bed: the structure is known (see
 //! `movielens::world`, `shop`, `domains` and `industrial`), and `click_probability.f32` beside them holds the probability with which
 //! each row became a click, so that the best attainable AUC is known too. The same parameters give the same files.
+mod ali_ccp;
 mod amazon;
 mod auc;
 mod cikm_ecomm;
@@ -33,7 +34,7 @@ pub struct SimulateConfig {
     /// Users; each has at least 20 ratings (MovieLens), five in each of their domains (Amazon), or a row (the others).
     pub users: usize,
     /// Items. Each has a row, five in each of its domains (Amazon), but for some of the least popular ones of
-    /// MovieLens and Douban.
+    /// MovieLens, Douban and Ali-CCP.
     pub items: usize,
     /// Rows, exactly; the dataset files of MovieLens call them ratings, as do jobs written earlier.
     #[serde(alias = "ratings")]
@@ -79,6 +80,8 @@ pub enum Simulator {
         /// Whether behaviours mean something else in every scenario.
         tailored: bool,
     },
+    /// Ali-CCP.
+    AliCcp,
 }
 
 /// A simulated dataset in memory.
@@ -104,6 +107,7 @@ impl Simulator {
             Simulator::DoubanRatings => crate::douban::ratings::FILES.to_vec(),
             Simulator::Amazon => crate::amazon::FILES.map(|names| names[0]).to_vec(),
             Simulator::Industrial { .. } => crate::industrial::FILES.to_vec(),
+            Simulator::AliCcp => crate::ali_ccp::FILES.to_vec(),
         }
     }
 
@@ -126,6 +130,7 @@ impl Simulator {
             Simulator::DoubanSplits { .. } | Simulator::DoubanRatings => douban::VERSION,
             Simulator::Amazon => amazon::VERSION,
             Simulator::Industrial { .. } => industrial::VERSION,
+            Simulator::AliCcp => ali_ccp::VERSION,
         }
     }
 
@@ -147,6 +152,7 @@ impl Simulator {
             Simulator::DoubanRatings => douban::check(None, config),
             Simulator::Amazon => amazon::check(config),
             Simulator::Industrial { market, .. } => industrial::check(market, config),
+            Simulator::AliCcp => ali_ccp::check(config),
         }
     }
 
@@ -159,6 +165,7 @@ impl Simulator {
             Simulator::DoubanSplits { .. } | Simulator::DoubanRatings => douban::with_rows(config, rows),
             Simulator::Amazon => amazon::with_rows(config, rows),
             Simulator::Industrial { .. } => industrial::with_rows(config, rows),
+            Simulator::AliCcp => ali_ccp::with_rows(config, rows),
         }
     }
 
@@ -175,6 +182,7 @@ impl Simulator {
             Simulator::DoubanRatings => douban::ratings(config),
             Simulator::Amazon => amazon::simulate(config),
             Simulator::Industrial { market, tailored } => industrial::simulate(market, tailored, config),
+            Simulator::AliCcp => ali_ccp::simulate(config),
         })
     }
 }

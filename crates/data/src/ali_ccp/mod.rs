@@ -1,0 +1,190 @@
+//! Ali-CCP: impressions of Taobao's recommendations with clicks and purchases, from one half of the days for training and one
+//! for testing, each in two files. Many impressions share the features of their user, which stand in a file of their own.
+//!
+//! `skeleton` reads the impressions, `common` what they share, `list` the lists of features in both; `view` makes columns of
+//! them as SFPNet's tables need them. The files have 38 GB, so they are gone through in pieces and never held in memory.
+//! There are no items, no order and no times in a user's history, only how often something of each category, shop, brand and
+//! intention node was seen: those are the behaviours.
+mod common;
+mod list;
+pub(crate) mod memory;
+mod skeleton;
+pub(crate) mod view;
+mod vocabulary;
+
+use crate::raw::RawFiles;
+use crate::{Error, Result};
+use common::Common;
+use skeleton::Samples;
+
+/// Raised whenever this module makes other columns of the same files: old caches no longer count.
+pub(crate) const VERSION: u32 = 1;
+
+/// The files, those with a line per impression first; training before test.
+pub(crate) const FILES: [&str; 4] = [
+    "sample_skeleton_train.csv",
+    "sample_skeleton_test.csv",
+    "common_features_train.csv",
+    "common_features_test.csv",
+];
+
+/// The fields of which a common row has one id: number and name.
+pub(crate) const USER: [(&str, &str); 9] = [
+    ("101", "user_id"),
+    ("121", "profile_category"),
+    ("122", "profile_group"),
+    ("124", "gender"),
+    ("125", "age"),
+    ("126", "consumption_1"),
+    ("127", "consumption_2"),
+    ("128", "employed"),
+    ("129", "geography"),
+];
+/// The history fields: categories, shops, brands and intention nodes of past actions.
+pub(crate) const CHANNELS: [&str; 4] = ["109_14", "110_14", "127_14", "150_14"];
+
+/// The fields of which an impression has one id.
+pub(crate) const ITEM: [(&str, &str); 4] =
+    [("205", "item_id"), ("206", "category"), ("207", "shop"), ("216", "brand")];
+/// The intention nodes, of which it has any number.
+pub(crate) const INTENTION: (&str, &str) = ("210", "intention");
+/// What the history says of the item's category, shop, brand and intention nodes, in the order of [`CHANNELS`]. There where
+/// the history has them.
+pub(crate) const COMBINATIONS: [(&str, &str); 4] =
+    [("508", "combo_category"), ("509", "combo_shop"), ("702", "combo_brand"), ("853", "combo_intention")];
+/// The scenario, which every impression has.
+pub(crate) const SCENARIO: &str = "301";
+
+/// SFPNet's names of the scenarios, by their places among the numbers of impressions: 0 has the most.
+pub(crate) const SCENARIOS: [(&str, usize); 3] = [("B1", 1), ("B2", 2), ("B3", 0)];
+
+/// A loader's settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// How often an id must occur in training rows to have a number of its own.
+    pub min_count: u32,
+    /// How many behaviours are kept of each channel.
+    pub per_channel: u32,
+    /// Whether a combination field's value is a field.
+    pub combo_value: bool,
+    /// Whether a behaviour's value is part of it.
+    pub history_value: bool,
+}
+
+/// The raw tables. Test rows come after training rows.
+pub(crate) struct Tables {
+    pub samples: Samples,
+    pub common: Common,
+    /// How many of the common rows are training ones.
+    pub training: usize,
+    /// The raw ids of [`SCENARIOS`].
+    pub scenarios: [u32; SCENARIOS.len()],
+}
+
+/// Parses the four files of a raw folder.
+pub(crate) fn parse(raw: &RawFiles, settings: Settings) -> Result<Tables> {
+    let [samples, test_samples, common, test_common] = FILES.map(|name| raw.large(name));
+    let per_channel = settings.per_channel as usize;
+    let (mut all, mut shared, mut training) = (Samples::default(), Common::default(), 0);
+    for (samples, common) in [(samples, common), (test_samples, test_common)] {
+        training = shared.rows();
+        let row_of = shared.read(&common.path, &common.name, per_channel)?;
+        all.read(samples, &common.name, &row_of, settings.combo_value)?;
+    }
+    tracing::info!(
+        "{} of {} rows have a purchase without a click and are left out; {} entries of fields with one id are not the \
+         largest of their line's and are left out",
+        all.dropped.len(),
+        all.of,
+        all.surplus + shared.surplus
+    );
+    Ok(Tables { scenarios: scenarios(raw, &all)?, samples: all, common: shared, training })
+}
+
+/// The raw ids of [`SCENARIOS`]: field 301 does not say which is which, their numbers of impressions do.
+fn scenarios(raw: &RawFiles, samples: &Samples) -> Result<[u32; SCENARIOS.len()]> {
+    let mut counts: Vec<(usize, u32)> = Vec::new();
+    for (row, id) in samples.scenario.iter().enumerate() {
+        match counts.iter().position(|(_, known)| known == id) {
+            Some(place) => counts[place].0 += 1,
+            None if counts.len() == SCENARIOS.len() => {
+                return Err(samples.fourth_scenario(raw, row, &counts)?);
+            }
+            None => counts.push((1, *id)),
+        }
+    }
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    if counts.len() == SCENARIOS.len() && counts.windows(2).all(|two| two[0].0 > two[1].0) {
+        return Ok(SCENARIOS.map(|(_, place)| counts[place].1));
+    }
+    let found: Vec<String> = counts.iter().map(|(n, id)| format!("{id} ({n} rows)")).collect();
+    Err(Error::Input {
+        file: raw.large(FILES[0]).path.clone(),
+        line: 1,
+        column: 1,
+        found: format!("the scenarios {} in both files together", found.join(", ")),
+        expected: "three scenarios with different numbers of rows, by which they are told apart".into(),
+    })
+}
+
+/// Whether the rows with this common-feature index, a training one, validate: one in 20 does. The finaliser of SplitMix64.
+pub(crate) fn validates(index: u64) -> bool {
+    const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut z = index.wrapping_add(SEED);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)).is_multiple_of(20)
+}
+
+/// Parses a common-feature index.
+fn index(field: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(field).ok()?;
+    let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    digits.then(|| u64::from_str_radix(text, 16).expect("16 hexadecimal digits"))
+}
+
+/// What an index is called in messages.
+const INDEX: &str = "the common feature index, 16 hexadecimal digits";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices() {
+        assert_eq!(index(b"00ab34cd56ef7890"), Some(0x00ab_34cd_56ef_7890));
+        assert_eq!(index(b"FFFFFFFFFFFFFFFF"), Some(u64::MAX));
+        for bad in
+            [&b"0ab34cd56ef7890"[..], b"+0ab34cd56ef7890", b"00ab34cd56ef78901", b"00ab34cd56ef789g", b""]
+        {
+            assert_eq!(index(bad), None);
+        }
+        let n = (0..100_000).filter(|i| validates(*i)).count();
+        assert!((4800..5200).contains(&n), "{n}");
+    }
+
+    #[test]
+    #[ignore = "a measurement: half a million rows"]
+    fn speed() {
+        use crate::simulate::{SimulateConfig, Simulator, simulate};
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("raw");
+        let config = SimulateConfig { users: 2500, items: 5000, rows: 500_000, seed: 1 };
+        simulate(Simulator::AliCcp, config, &folder).unwrap();
+        let mb = crate::memory::size(&folder, &FILES) as f64 / 1e6;
+        let timed = |what: &str, start: std::time::Instant| {
+            let seconds = start.elapsed().as_secs_f64();
+            println!("{what} {mb:.0} MB in {seconds:.2} s: {:.0} MB/s", mb / seconds);
+        };
+        let start = std::time::Instant::now();
+        let raw = RawFiles::open(&folder, &FILES).unwrap();
+        timed("hashed", start);
+        let settings = Settings { min_count: 10, per_channel: 12, combo_value: true, history_value: true };
+        let start = std::time::Instant::now();
+        let tables = parse(&raw, settings).unwrap();
+        timed("parsed", start);
+        let start = std::time::Instant::now();
+        view::view(tables, settings);
+        timed("columns of", start);
+    }
+}
