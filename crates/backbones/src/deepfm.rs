@@ -50,7 +50,7 @@ impl DeepFmConfig {
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     "deepfm",
-    &["{reals,first_order}.weight", "mlp.*"],
+    &["{reals.weight,first_order.weight,bias}", "mlp.*"],
     |value| resolve(value, DeepFmConfig::check),
     |schema, value, build| DeepFm::net(schema, &serde_yaml::from_value(value)?, build),
 );

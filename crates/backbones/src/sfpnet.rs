@@ -101,7 +101,7 @@ impl SfpNetConfig {
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     "sfpnet",
-    &["attention.*", "dnn.*"],
+    &["{attention.*,blocks.*,dnn.*,domain}"],
     |value| resolve(value, SfpNetConfig::check),
     |schema, value, build| SfpNet::net(schema, &serde_yaml::from_value(value)?, build),
 )
