@@ -16,9 +16,6 @@ use serde_yaml::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 use tch::{Device, Tensor};
 
-/// Models with one logit for all scenarios.
-const SHARED: [&str; 9] = ["deepfm", "wide_deep", "dcn", "pnn", "mlp", "fnn", "xdeepfm", "m2m", "sfpnet"];
-
 fn entry(config: &Value) -> &'static ModelEntry {
     model(config["name"].as_str().unwrap()).unwrap()
 }
@@ -85,7 +82,7 @@ fn specific_parameters_are_dense_and_every_configuration_has_them() {
         // What pools behaviours belongs to all scenarios.
         let dense: Vec<&str> = net.weights.params.names().filter(|n| !n.starts_with("behaviours.")).collect();
         assert!(own.iter().all(|n| dense.contains(n)), "{name}: {own:?}");
-        assert_eq!(rest.iter().any(|n| dense.contains(n)), !SHARED.contains(&name), "{name}: {rest:?}");
+        assert_eq!(rest.iter().any(|n| dense.contains(n)), !entry(&config).one_logit, "{name}: {rest:?}");
     }
 }
 
