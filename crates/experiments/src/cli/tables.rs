@@ -3,13 +3,14 @@ use super::{print, print_bytes, select::TableArgs};
 use crate::{
     atomic::AtomicFile,
     engine::{self, Options},
+    job::Job,
     plan::{Node, Plan},
     report::{Format, Report},
     roots::Roots,
     spec::{Catalog, Selection, TableSpec, resolve},
     store::{Failure, Store},
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use std::{
     collections::BTreeMap,
