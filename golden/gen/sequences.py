@@ -42,7 +42,7 @@ def batch(seed):
     length[:3] = torch.tensor([0, LEN, 1])
     there = torch.arange(LEN) < length[:, None]
     out = {f"ids.{name}": below(rows, B) for name, rows in TABLES.items()}
-    out["scenario"] = out["ids.domain"]
+    out["scenario"] = out["ids.domain"].clone()
     out |= {f"seq.{name}": (1 + below(TABLES[table] - 1, B, LEN)) * there for name, table in SEQUENCES}
     out["label.click"] = below(2, B).float()
     return out

@@ -51,7 +51,8 @@ pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     &["cross.*", "mlp.*", "out.*"],
     |value| resolve(value, DcnConfig::check),
     |schema, value, build| Dcn::net(schema, &serde_yaml::from_value(value)?, build),
-);
+)
+.one_logit();
 
 /// logit = out([x_L ; MLP(x_0)]), x_0 = flatten fields, x_{l+1} = x_0 (w_l · x_l) + b_l + x_l; the MLP ends with its last
 /// hidden layer.

@@ -50,10 +50,11 @@ impl DeepFmConfig {
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     "deepfm",
-    &["{reals,first_order}.weight", "mlp.*"],
+    &["{reals.weight,first_order.weight,bias}", "mlp.*"],
     |value| resolve(value, DeepFmConfig::check),
     |schema, value, build| DeepFm::net(schema, &serde_yaml::from_value(value)?, build),
-);
+)
+.one_logit();
 
 /// logit = Σ_r w_r x_r (+ Σ_f w_f + b) + FM(E) + MLP(flatten E), w_f the weight of field f's id.
 ///

@@ -62,6 +62,8 @@ pub struct ModelEntry {
     /// in every configuration, as long as batch norm's running statistics stay. Where it does not, only a copy of the model
     /// does.
     pub isolated: bool,
+    /// Whether all scenarios share one logit per task: nothing but their fields tells them apart.
+    pub one_logit: bool,
     /// Whether it reads behaviour sequences itself. The others get them as one more field, where their configuration has
     /// the key `behaviours`, and else do without.
     pub sequences: bool,
@@ -76,7 +78,7 @@ impl ModelEntry {
         resolve: fn(Value) -> Result<Value>,
         build: fn(&Schema, Value, Build) -> Result<Net>,
     ) -> Self {
-        Self { name, outer: &[], specific, isolated: false, sequences: false, resolve, build }
+        Self { name, outer: &[], specific, isolated: false, one_logit: false, sequences: false, resolve, build }
     }
 
     /// Checks a configuration and fills in every default.
@@ -113,6 +115,11 @@ impl ModelEntry {
     /// A model whose specific parameters are out of other scenarios' reach.
     const fn isolated(self) -> Self {
         Self { isolated: true, ..self }
+    }
+
+    /// A model in which all scenarios share one logit.
+    const fn one_logit(self) -> Self {
+        Self { one_logit: true, ..self }
     }
 
     /// A model that reads behaviour sequences.

@@ -69,7 +69,8 @@ pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     &["{bottom,knowledge,experts,task,attention,tower,out}.*", "{tasks,score,domain}"],
     |value| resolve(value, M2mConfig::check),
     |schema, value, build| M2m::net(schema, &serde_yaml::from_value(value)?, build),
-);
+)
+.one_logit();
 
 /// With S̃ = knowledge([e_d ; user and context fields]), E_i = lrelu(expert_i(bottom(z))), T_t = lrelu(task(e_t)):
 /// a_{t,i} = softmax_i vᵀ lrelu(Meta([E_i ; T_t])), L_t⁰ = Σ_i a_{t,i} E_i, L_t^j = lrelu(Meta_j(L_t^{j−1}) + L_t^{j−1}),

@@ -12,7 +12,8 @@ pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     &["mlp.*"],
     |value| resolve(value, DeepConfig::check),
     |schema, value, build| Mlp::net(schema, &serde_yaml::from_value(value)?, build),
-);
+)
+.one_logit();
 
 /// logit = MLP(z), z = fields and reals. Parameters `mlp.*`.
 #[derive(Debug)]

@@ -16,7 +16,8 @@ pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     &["mlp.*"],
     |value| resolve(value, DeepConfig::check),
     |schema, value, build| Pnn::net(schema, &serde_yaml::from_value(value)?, build),
-);
+)
+.one_logit();
 
 /// logit = MLP([flatten fields ; ⟨e_i, e_j⟩ for i < j]), pairs in the order (0, 1), (0, 2), …, (1, 2), ….
 ///

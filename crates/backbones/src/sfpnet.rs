@@ -101,10 +101,11 @@ impl SfpNetConfig {
 
 pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     "sfpnet",
-    &["attention.*", "dnn.*"],
+    &["{attention.*,blocks.*,dnn.*,domain}"],
     |value| resolve(value, SfpNetConfig::check),
     |schema, value, build| SfpNet::net(schema, &serde_yaml::from_value(value)?, build),
 )
+.one_logit()
 .sequences();
 
 /// x^0 the fields, v^0 the behaviours, s the scenario; (x^l, v^l) = block_l(x^{l-1}, v^{l-1}, s);

@@ -16,7 +16,8 @@ pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     &["wide.weight", "mlp.*"],
     |value| resolve(value, DeepConfig::check),
     |schema, value, build| WideDeep::net(schema, &serde_yaml::from_value(value)?, build),
-);
+)
+.one_logit();
 
 /// logit = Σ_r w_r x_r + MLP(flatten fields). Without real fields the sum is empty.
 ///

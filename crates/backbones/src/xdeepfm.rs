@@ -66,7 +66,8 @@ pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     &["{bias,mlp.*}", "cin.*"],
     |value| resolve(value, XDeepFmConfig::check),
     |schema, value, build| XDeepFm::net(schema, &serde_yaml::from_value(value)?, build),
-);
+)
+.one_logit();
 
 /// logit = Σ_f w_f + b + CIN(fields) + MLP(z), w_f the weight of field f's id, z = fields and reals.
 ///

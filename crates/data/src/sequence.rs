@@ -73,3 +73,57 @@ impl Tokens {
         }
     }
 }
+
+/// Rows that are behaviours of later rows: what a user did before.
+pub(crate) struct Earlier {
+    /// The behaviours, user by user, in order of time.
+    pub rows: Vec<u32>,
+    /// Which of them come before each row.
+    pub spans: Spans,
+}
+
+impl Earlier {
+    /// Every row's behaviours are the same user's rows with an earlier time for which `counts`. Of rows at one time none is a
+    /// behaviour of another.
+    pub fn new(user: &[u32], time: &[i64], counts: impl Fn(usize) -> bool) -> Self {
+        let n = user.len();
+        let mut rows = Vec::new();
+        let (mut start, mut end) = (vec![0; n], vec![0; n]);
+        let order = by_user(user, time);
+        for own in order.chunk_by(|a, b| user[*a as usize] == user[*b as usize]) {
+            let first = rows.len() as u32;
+            for moment in own.chunk_by(|a, b| time[*a as usize] == time[*b as usize]) {
+                for r in moment {
+                    (start[*r as usize], end[*r as usize]) = (first, rows.len() as u32);
+                }
+                rows.extend(moment.iter().filter(|r| counts(**r as usize)));
+            }
+        }
+        Self { rows, spans: Spans { start, end } }
+    }
+}
+
+/// Rows user by user, each in order of time, the given order among equal times.
+pub(crate) fn by_user(user: &[u32], time: &[i64]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..user.len() as u32).collect();
+    order.sort_by_key(|r| (user[*r as usize], time[*r as usize])); // Stable.
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behaviours_are_earlier_rows_of_the_same_user() {
+        // User 0: rows 0, 2, 3, 5 at 10, 20, 20, 30; user 1: rows 1, 4 at 5, 1.
+        let (user, time) = ([0, 1, 0, 0, 1, 0], [10, 5, 20, 20, 1, 30]);
+        let earlier = Earlier::new(&user, &time, |r| r != 3);
+        let of = |r: usize| {
+            let (start, end) = (earlier.spans.start[r] as usize, earlier.spans.end[r] as usize);
+            earlier.rows[start..end].to_vec()
+        };
+        let all: Vec<Vec<u32>> = (0..6).map(of).collect();
+        assert_eq!(all, [vec![], vec![4], vec![0], vec![0], vec![], vec![0, 2]]);
+    }
+}

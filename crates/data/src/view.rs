@@ -1,6 +1,8 @@
 //! What every loader makes of its raw tables: fields and columns side by side, labels, scenarios and times.
-use crate::{Column, Field, Kind, Part, Role, Schema, Sequence, Table};
+use crate::sequence::Earlier;
+use crate::{Column, Field, Kind, Part, Pooling, Role, Schema, Sequence, Table, Tokens};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// A dataset without its name and origin.
 pub(crate) struct View {
@@ -76,6 +78,28 @@ impl Builder {
         self.columns.push(Column::Sequence(sequence));
     }
 
+    /// Sequences of the fields called `names`: behaviours are rows, and have these fields' values.
+    pub fn behaviours(&mut self, names: &[&str], earlier: Earlier, max_len: u32) {
+        let spans = Arc::new(earlier.spans);
+        for name in names {
+            let at = self.fields.iter().position(|f| f.name == *name).expect("a field that was added before");
+            let tokens = match (&self.columns[at], self.fields[at].kind) {
+                (Column::Id(ids), _) => Tokens { values: gather(ids, &earlier.rows), ..Tokens::default() },
+                (Column::Ragged { offsets, values, weights: None }, Kind::Bag(pooling)) => {
+                    bags(&earlier.rows, offsets, values, pooling)
+                }
+                (_, kind) => panic!("a behaviour has no {name}, which is {kind:?}"),
+            };
+            let table = self.fields[at].table.clone().expect("a field of ids names its table");
+            self.sequence(
+                &format!("behaviours.{name}"),
+                &table,
+                max_len,
+                Sequence { spans: spans.clone(), tokens },
+            );
+        }
+    }
+
     pub fn real(&mut self, name: &str, role: Role, values: Vec<f32>) {
         self.fields.push(Field { name: name.into(), role, kind: Kind::Real, table: None });
         self.columns.push(Column::Real(values));
@@ -129,6 +153,24 @@ pub(crate) fn ragged(rows: &[u32], lists: &[Vec<u32>]) -> Column {
         offsets.push(values.len() as u64);
     }
     Column::Ragged { offsets, values, weights: None }
+}
+
+/// Some rows' bags as tokens, whose sum is the bag pooled.
+fn bags(rows: &[u32], offsets: &[u64], values: &[u32], pooling: Pooling) -> Tokens {
+    let mut out = Tokens { offsets: Some(vec![0]), values: Vec::new(), weights: Some(Vec::new()) };
+    let (Some(ends), Some(weights)) = (&mut out.offsets, &mut out.weights) else { unreachable!("just set") };
+    for r in rows {
+        let own = &values[offsets[*r as usize] as usize..offsets[*r as usize + 1] as usize];
+        let weight = match pooling {
+            Pooling::Mean => 1.0 / own.len().max(1) as f32,
+            Pooling::Sum => 1.0,
+            Pooling::SumPadded { .. } => panic!("padding is no part of a behaviour"),
+        };
+        out.values.extend_from_slice(own);
+        weights.extend(std::iter::repeat_n(weight, own.len()));
+        ends.push(out.values.len() as u32);
+    }
+    out
 }
 
 /// Scales to [0, 1]; all zero where all values are equal.

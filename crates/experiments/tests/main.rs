@@ -2,6 +2,7 @@
 mod augment;
 mod cli;
 mod errors;
+mod extend;
 mod golden;
 mod ids;
 mod layering;

@@ -15,6 +15,8 @@ pub(super) enum LoaderName {
     CikmEcomm,
     #[serde(rename = "kuairand")]
     KuaiRand,
+    #[serde(rename = "kuairand_sequence")]
+    KuaiRandSequence,
     DoubanSplits,
     DoubanRatings,
     Amazon,
@@ -60,6 +62,7 @@ impl Raw {
             LoaderName::MovielensSequence => &["max_len"],
             LoaderName::TaobaoAd | LoaderName::CikmEcomm => &["count"],
             LoaderName::KuaiRand => &["layout", "tabs", "features"],
+            LoaderName::KuaiRandSequence => &["layout", "tabs", "features", "behaviours", "max_len"],
             LoaderName::DoubanSplits => &["layout"],
             LoaderName::DoubanRatings => &["thin"],
             LoaderName::Amazon => &["thin", "valid_from", "test_from"],
@@ -140,7 +143,7 @@ impl Raw {
             }
             LoaderName::TaobaoAd => Loader::TaobaoAd { count: given_key(self.count) },
             LoaderName::CikmEcomm => Loader::CikmEcomm { count: given_key(self.count) },
-            LoaderName::KuaiRand => {
+            LoaderName::KuaiRand | LoaderName::KuaiRandSequence => {
                 let layout = match given_key(self.layout) {
                     RawLayout::KuaiRandPure => kuairand::Layout::Pure,
                     RawLayout::KuaiRandK1 => kuairand::Layout::K1,
@@ -154,7 +157,19 @@ impl Raw {
                 if let Err(message) = check_features(&features) {
                     return wrong("features", message);
                 }
-                Loader::KuaiRand { layout, tabs, features }
+                if let LoaderName::KuaiRand = self.loader {
+                    return Ok(Loader::KuaiRand { layout, tabs, features });
+                }
+                let behaviours = given_key(self.behaviours.clone());
+                let of_video: Vec<&str> =
+                    kuairand::of_videos().filter(|name| features.iter().any(|f| f == name)).collect();
+                if let Err(message) = check_names(&behaviours, &of_video, &["item_id"]) {
+                    return wrong("behaviours", message);
+                }
+                match check_max_len(given_key(self.max_len)) {
+                    Err(message) => return wrong("max_len", message),
+                    Ok(max_len) => Loader::KuaiRandSequence { layout, tabs, features, behaviours, max_len },
+                }
             }
             LoaderName::DoubanSplits => {
                 let layout = match given_key(self.layout) {

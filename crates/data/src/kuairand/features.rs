@@ -79,6 +79,11 @@ pub(crate) fn offered() -> impl Iterator<Item = &'static str> {
     all().map(|f| f.0)
 }
 
+/// The names of those that describe the video.
+pub(crate) fn of_videos() -> impl Iterator<Item = &'static str> {
+    all().filter(|f| f.1 == Role::Item).map(|f| f.0)
+}
+
 /// Role and source of the feature called `name`, one of those that are offered.
 pub(super) fn find(name: &str) -> (Role, Source) {
     let (_, role, source) = all().find(|f| f.0 == name).expect("a dataset file's features are checked");

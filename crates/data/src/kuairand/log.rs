@@ -4,6 +4,7 @@ use crate::Result;
 use crate::ids::TIMES;
 use crate::raw::RawFile;
 use crate::text::{Bad, Fields, parse_table};
+use crate::view::gather;
 
 /// Rows of the logs, in the order of the files.
 #[derive(Default)]
@@ -62,6 +63,24 @@ impl Log {
             parts.into_iter().for_each(|p| all.append(p));
         }
         Ok(all)
+    }
+
+    /// Drops the rows of the random log.
+    pub(super) fn keep_standard(&mut self) {
+        let kept: Vec<u32> = (0..self.rows.len() as u32).filter(|r| self.is_rand[*r as usize] == 0).collect();
+        let Log { of, rows, user, video, hour, time, click, long_view, is_rand, tab } = self;
+        *self = Log {
+            of: *of,
+            rows: gather(rows, &kept),
+            user: gather(user, &kept),
+            video: gather(video, &kept),
+            hour: gather(hour, &kept),
+            time: gather(time, &kept),
+            click: gather(click, &kept),
+            long_view: gather(long_view, &kept),
+            is_rand: gather(is_rand, &kept),
+            tab: gather(tab, &kept),
+        };
     }
 
     fn append(&mut self, mut next: Log) {

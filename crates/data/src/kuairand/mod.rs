@@ -3,16 +3,17 @@
 //!
 //! Files have a header line and commas; a field that contains a comma stands between double quotes. The table of video
 //! statistics is not read: it counts over the whole month, test rows included. `parse` gives the raw tables, `view`
-//! turns them into the columns of the features that the dataset file lists.
+//! turns them into the columns of the features that the dataset file lists, `sequence` adds behaviour sequences.
 mod codes;
 mod features;
 mod log;
 pub(crate) mod memory;
+pub(crate) mod sequence;
 mod users;
 mod videos;
 pub(crate) mod view;
 
-pub(crate) use features::{OUTCOMES, offered};
+pub(crate) use features::{OUTCOMES, of_videos, offered};
 pub(crate) use users::Users;
 pub(crate) use videos::{DURATIONS, Videos, duration_bucket};
 

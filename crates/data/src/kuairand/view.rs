@@ -4,16 +4,29 @@
 //! videos and every category are numbered by first appearance among the rows' users and videos; number 0 of a category
 //! stands for a missing value.
 use super::features::{Source, find};
-use super::{DURATIONS, Tables, duration_bucket};
+use super::{DURATIONS, Log, Tables, duration_bucket};
 use crate::ids::Dense;
 use crate::view::{Builder, Chosen, View, gather, ragged};
 use crate::{Column, Kind, Pooling};
 
 /// Builds schema, columns and labels of the rows of these tabs, which are the scenarios.
 pub(crate) fn view(raw: Tables, tabs: &[u8], features: &[String]) -> View {
-    let Tables { log, users, videos } = raw;
+    let (out, scenario, log) = columns(raw, tabs, features);
+    let chosen = Some(Chosen { of: log.of, rows: log.rows });
+    let view = out.view([("click", log.click), ("long_view", log.long_view)]);
+    View { chosen, ..view.with_scenarios(names(tabs), scenario).with_time(log.time) }
+}
+
+/// The scenarios' names.
+pub(super) fn names(tabs: &[u8]) -> Vec<String> {
+    (1..=tabs.len()).map(|n| n.to_string()).collect()
+}
+
+/// The columns of the features, the rows' scenarios, and what is left of the log: all but the users' and videos' ids.
+pub(super) fn columns(raw: Tables, tabs: &[u8], features: &[String]) -> (Builder, Vec<u16>, Log) {
+    let Tables { mut log, users, videos } = raw;
     let (user, video) = (Dense::new(&log.user), Dense::new(&log.video));
-    drop((log.user, log.video));
+    (log.user, log.video) = (Vec::new(), Vec::new()); // They take memory.
     // Per user and per video once, in order of first appearance; per row only look-ups.
     let row = |row: Option<usize>| row.expect("checked by the parser");
     let user_row: Vec<usize> = user.raw.iter().map(|id| row(users.row(*id))).collect();
@@ -57,10 +70,7 @@ pub(crate) fn view(raw: Tables, tabs: &[u8], features: &[String]) -> View {
             }
         }
     }
-    let names = (1..=tabs.len()).map(|n| n.to_string()).collect();
-    let chosen = Some(Chosen { of: log.of, rows: log.rows });
-    let view = out.view([("click", log.click), ("long_view", log.long_view)]);
-    View { chosen, ..view.with_scenarios(names, scenario).with_time(log.time) }
+    (out, scenario, log)
 }
 
 /// Codes numbered anew from 1 by first appearance, and how many numbers there are; 0, for a missing value, stays 0 and

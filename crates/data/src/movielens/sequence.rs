@@ -6,9 +6,10 @@
 //! time (file order within a second) the last tenth of the ratings tests and the tenth before it validates; a user with fewer
 //! than ten has none of either.
 use super::{GENRES, OCCUPATIONS, Tables, age::CLICK_FROM, users::AGE_GROUPS};
+use crate::sequence::{Earlier, by_user};
 use crate::view::{Builder, View, gather, ragged};
-use crate::{Column, Kind, Part, Pooling, Role, Sequence, Spans, Tokens};
-use std::{collections::BTreeSet, sync::Arc};
+use crate::{Column, Kind, Part, Pooling, Role};
+use std::collections::BTreeSet;
 
 /// Raised whenever this view makes other columns of the same files: old caches no longer count.
 pub(crate) const VERSION: u32 = 1;
@@ -28,7 +29,6 @@ pub(crate) fn view(raw: &Tables, max_len: u32) -> View {
     let year: Vec<u32> = movies.year.iter().map(place).collect();
     let genres: Vec<Vec<u32>> =
         movies.genres.iter().map(|list| list.iter().map(|g| u32::from(*g)).collect()).collect();
-    let histories = Histories::new(&user_row, &ratings.time, &ratings.rating);
 
     use Role::{Item, User};
     let of_user = |values: &[u32]| Column::Id(gather(values, &user_row));
@@ -45,74 +45,28 @@ pub(crate) fn view(raw: &Tables, max_len: u32) -> View {
     let ids = scenario.iter().map(|s| u32::from(*s)).collect();
     out.ids("age", Role::Scenario, Kind::Id, AGES.len(), Column::Id(ids));
 
-    let movies_of = gather(&movie_row, &histories.rows);
-    let plain = |values| Tokens { values, ..Tokens::default() };
-    let tokens = [
-        ("items", "item_id", plain(gather(&ratings.movie, &histories.rows))),
-        ("years", "year", plain(gather(&year, &movies_of))),
-        ("genres", "genres", mean(&movies_of, &genres)),
-    ];
-    let spans = Arc::new(histories.spans);
-    for (name, table, tokens) in tokens {
-        let sequence = Sequence { spans: spans.clone(), tokens };
-        out.sequence(&format!("behaviours.{name}"), table, max_len, sequence);
-    }
+    let earlier = Earlier::new(&user_row, &ratings.time, |r| ratings.rating[r] >= CLICK_FROM);
+    out.behaviours(&["item_id", "year", "genres"], earlier, max_len);
     let click = ratings.rating.iter().map(|r| u8::from(*r >= CLICK_FROM)).collect();
     let view = out.view([("click", click)]).with_time(ratings.time.clone());
     let view = view.with_scenarios(AGES.map(String::from).to_vec(), scenario);
-    View { part: Some(histories.part), ..view }
+    View { part: Some(parts(&user_row, &ratings.time)), ..view }
 }
 
-/// Tokens of several ids each, weighted so that their sum is a mean.
-fn mean(rows: &[u32], lists: &[Vec<u32>]) -> Tokens {
-    let Column::Ragged { offsets, values, .. } = ragged(rows, lists) else { unreachable!("ragged") };
-    let weights = offsets.windows(2).flat_map(|ends| {
-        let n = (ends[1] - ends[0]) as usize;
-        std::iter::repeat_n(1.0 / n.max(1) as f32, n)
-    });
-    Tokens {
-        weights: Some(weights.collect()),
-        offsets: Some(offsets.iter().map(|o| *o as u32).collect()),
-        values,
-    }
-}
-
-/// What users did before, and which of their ratings test.
-struct Histories {
-    /// Rows that are behaviours, user by user, in order of time.
-    rows: Vec<u32>,
-    /// Which of them belong to each row.
-    spans: Spans,
-    part: Vec<Part>,
-}
-
-impl Histories {
-    fn new(user: &[u32], time: &[i64], rating: &[u8]) -> Self {
-        let n = user.len();
-        let mut order: Vec<u32> = (0..n as u32).collect();
-        order.sort_by_key(|r| (user[*r as usize], time[*r as usize])); // Stable: file order within a second.
-        let mut rows = Vec::new();
-        let (mut start, mut end) = (vec![0; n], vec![0; n]);
-        let mut part = vec![Part::Train; n];
-        for own in order.chunk_by(|a, b| user[*a as usize] == user[*b as usize]) {
-            let first = rows.len() as u32;
-            for second in own.chunk_by(|a, b| time[*a as usize] == time[*b as usize]) {
-                for r in second {
-                    (start[*r as usize], end[*r as usize]) = (first, rows.len() as u32);
-                }
-                rows.extend(second.iter().filter(|r| rating[**r as usize] >= CLICK_FROM));
-            }
-            let tenth = own.len() / 10;
-            for (place, r) in own.iter().rev().enumerate() {
-                part[*r as usize] = match place {
-                    p if p < tenth => Part::Test,
-                    p if p < 2 * tenth => Part::Valid,
-                    _ => Part::Train,
-                };
-            }
+/// The last tenth of every user's rows tests, the tenth before it validates.
+fn parts(user: &[u32], time: &[i64]) -> Vec<Part> {
+    let mut part = vec![Part::Train; user.len()];
+    for own in by_user(user, time).chunk_by(|a, b| user[*a as usize] == user[*b as usize]) {
+        let tenth = own.len() / 10;
+        for (place, r) in own.iter().rev().enumerate() {
+            part[*r as usize] = match place {
+                p if p < tenth => Part::Test,
+                p if p < 2 * tenth => Part::Valid,
+                _ => Part::Train,
+            };
         }
-        Self { rows, spans: Spans { start, end }, part }
     }
+    part
 }
 
 #[cfg(test)]
@@ -120,26 +74,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn behaviours_are_earlier_ratings_of_the_same_user() {
-        // User 0: rows 0, 2, 3, 5 at 10, 20, 20, 30; user 1: rows 1, 4 at 5, 1.
-        let user = [0, 1, 0, 0, 1, 0];
-        let time = [10, 5, 20, 20, 1, 30];
-        let rating = [5, 4, 4, 3, 5, 1];
-        let histories = Histories::new(&user, &time, &rating);
-        let of = |r: usize| {
-            let (start, end) = (histories.spans.start[r] as usize, histories.spans.end[r] as usize);
-            histories.rows[start..end].to_vec()
-        };
-        let all: Vec<Vec<u32>> = (0..6).map(of).collect();
-        assert_eq!(all, [vec![], vec![4], vec![0], vec![0], vec![], vec![0, 2]]);
-        assert_eq!(histories.part, [Part::Train; 6]);
-    }
-
-    #[test]
     fn a_users_last_ratings_test() {
         let time: Vec<i64> = (0..25).map(|r| (r * 7) % 25).collect();
-        let part = Histories::new(&[3; 25], &time, &[4; 25]).part;
-        for (t, p) in time.iter().zip(part) {
+        for (t, p) in time.iter().zip(parts(&[3; 25], &time)) {
             let expected = match t {
                 23..25 => Part::Test,
                 21..23 => Part::Valid,
@@ -147,5 +84,6 @@ mod tests {
             };
             assert_eq!(p, expected, "{t}");
         }
+        assert_eq!(parts(&[0, 1, 0], &[1, 2, 3]), [Part::Train; 3]);
     }
 }

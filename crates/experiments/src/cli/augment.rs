@@ -29,25 +29,13 @@ pub(super) fn augment(roots: &Roots, paper: Option<&str>, args: &AugmentArgs) ->
     let session = Session::open(roots, paper, &args.table)?;
     let spec = &session.spec;
     ensure!(spec.recipe.name == "augment", "{} is a table of the recipe {}", spec.name, spec.recipe.name);
-    let (plan, notes) = session.plan(roots)?;
-    ensure!(
-        plan.cells.len() == 1,
-        "{} combinations of {} are left: every dimension needs an --only with one entry",
-        plan.cells.len(),
-        spec.name
-    );
-    let [(_, id), ..] = &plan.cells[0].runs[..] else { anyhow::bail!("this combination cannot be computed") };
-    let mut job = plan.nodes[id].job.clone();
-    job.seed = args.seed;
+    let (job, notes) = session.only_job(roots, args.seed)?;
     let out = AtomicFile::begin(&args.out)?;
     let enhanced = enhance(&job, &args.net, &roots.data, &ProgressBar::default())?;
     save_state(&enhanced.state, out.temporary())?;
     out.finish()?;
     let [before, after] = enhanced.valid_auc;
-    let mut text = String::new();
-    for (dataset, note) in notes {
-        text += &format!("{dataset}: {note}\n");
-    }
+    let mut text = notes;
     text += &format!(
         "{}: {} tensors, {} of them the scenario's own; AUC on its validation rows {before:.4} before, {after:.4} after\n",
         args.out.display(),

@@ -1,6 +1,7 @@
 //! The command line that `scenarec` and the papers' own binaries share.
 mod augment;
 mod data;
+mod extend;
 mod gc;
 mod plan;
 mod progress;
@@ -60,6 +61,8 @@ enum Command {
     Warm(warm::WarmArgs),
     /// Rows for a scenario that has few: fine-tunes the scenario's own copy of a trained net on generated rows (Diff-MSR).
     Augment(augment::AugmentArgs),
+    /// Teach a trained net a scenario that it does not know, and leave what it says of the others as it is.
+    AddScenario(extend::ExtendArgs),
     /// Check this machine and this checkout.
     Doctor {
         #[command(flatten)]
@@ -127,6 +130,7 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
             print(&warm::run(&args, &ProgressBar::default())?)?;
         }
         Command::Augment(args) => augment::augment(&roots(&args.table.folders)?, paper, &args)?,
+        Command::AddScenario(args) => extend::add_scenario(&roots(&args.table.folders)?, paper, &args)?,
         Command::Doctor { folders } => return crate::doctor::run(&roots(&folders)?),
         Command::Gc { yes, folders } => gc::run(&roots(&folders)?, yes)?,
         Command::Completions { shell } => {

@@ -3,13 +3,14 @@ use super::{print, print_bytes, select::TableArgs};
 use crate::{
     atomic::AtomicFile,
     engine::{self, Options},
+    job::Job,
     plan::{Node, Plan},
     report::{Format, Report},
     roots::Roots,
     spec::{Catalog, Selection, TableSpec, resolve},
     store::{Failure, Store},
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use std::{
     collections::BTreeMap,
@@ -83,6 +84,20 @@ impl Session {
         let score = |best: &_, jobs: &[_]| self.store.score(best, jobs);
         let cells = resolve(&self.spec, &self.catalog, &self.selection, &fingerprint, &score)?;
         Ok((Plan::new(cells, &self.store)?, notes.into_inner()))
+    }
+
+    /// The only combination's run with a seed, and what a reader must know about its data, a line per dataset.
+    pub fn only_job(&self, roots: &Roots, seed: u64) -> Result<(Job, String)> {
+        let (plan, notes) = self.plan(roots)?;
+        ensure!(
+            plan.cells.len() == 1,
+            "{} combinations of {} are left: every dimension needs an --only with one entry",
+            plan.cells.len(),
+            self.spec.name
+        );
+        let [(_, id), ..] = &plan.cells[0].runs[..] else { bail!("this combination cannot be computed") };
+        let job = Job { seed, ..plan.nodes[id].job.clone() };
+        Ok((job, notes.into_iter().map(|(dataset, note)| format!("{dataset}: {note}\n")).collect()))
     }
 }
 

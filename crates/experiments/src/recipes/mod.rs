@@ -45,6 +45,8 @@ mod representations;
 mod statistics;
 mod step_time;
 
+pub use fit::{Extended, extend};
+
 pub use augment::{Augmentation, DiffConfig, DiffMsrConfig, Enhanced, Generator, RowsConfig, enhance};
 
 /// All recipes.

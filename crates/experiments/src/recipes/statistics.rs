@@ -22,8 +22,9 @@ pub(super) const RECIPE: Recipe = Recipe {
 #[serde(deny_unknown_fields)]
 struct Settings {}
 
-/// Records `users`, `items`, `item_vocabulary` (the ids that a scenario has, of which only some may occur), `rows`, `row_share` (in percent of the part's rows) `positive_rate` and, in percent, `negative_share` (per task), of every
-/// part as a whole and, where there are several, of its scenarios. The stage is `all` or the name of the split's part.
+/// Records `users`, `items`, `item_vocabulary` (the ids that a scenario has, of which only some may occur), `rows`, `row_share` (in
+/// percent of the part's rows), and per task `positives`, `positive_rate` and, in percent, `negative_share`, of every part as a
+/// whole and, where there are several, of its scenarios. The stage is `all` or the name of the split's part.
 fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     context.progress.begin("statistics", 1);
     let Prepared { dataset, splits } =
@@ -67,6 +68,7 @@ fn record(
     }
     record("row_share", 100.0 * of.rows as f64 / rows as f64, "")?;
     for (task, rate) in schema.tasks.iter().zip(&of.positive_rate) {
+        record("positives", (*rate * of.rows as f64).round(), task)?;
         record("positive_rate", *rate, task)?;
         record("negative_share", 100.0 * (1.0 - *rate), task)?;
     }

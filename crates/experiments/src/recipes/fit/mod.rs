@@ -4,6 +4,7 @@
 //! In the recipe `bilevel` parameters that a model's registry entry names as outer, M3oE's fusion weights, are learned apart from
 //! the others (bi-level optimisation, M3oE's Eq. 11), with them, or not at all (M3oE sheet, sections c and d).
 mod evaluate;
+mod extend;
 mod settings;
 mod train;
 
@@ -15,8 +16,12 @@ use scenarec_train::{Scoping, open_device};
 use settings::{BilevelSettings, Settings};
 use std::sync::Arc;
 
+pub use extend::{Extended, extend};
 pub(super) use settings::{How, Outer, Part, Training, check_training};
 pub(super) use train::Scoped;
+
+/// File of a run's only net.
+const NET: &str = "net.safetensors";
 
 /// One optimiser for everything.
 pub(super) const RECIPE: Recipe = Recipe {
@@ -31,7 +36,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     stages: |_| Ok(vec![]),
     execute: |job, context| {
         let settings: Settings = serde_yaml::from_value(job.settings.clone())?;
-        execute(job, &settings.scope, &settings.how(), settings.evaluate, context)
+        execute(job, &settings.scope, &settings.how(), settings.evaluate, settings.keep_nets, context)
     },
 };
 
@@ -42,21 +47,34 @@ pub(super) const BILEVEL: Recipe = Recipe {
     evaluates_on_test: |_| Ok(true),
     execute: |job, context| {
         let settings: BilevelSettings = serde_yaml::from_value(job.settings.clone())?;
-        execute(job, &settings.scope, &settings.how(), Part::Test, context)
+        execute(job, &settings.scope, &settings.how(), Part::Test, false, context)
     },
     ..RECIPE
 };
 
-fn execute(job: &Job, scope: &Scoping, how: &How, part: Part, mut context: JobContext<'_>) -> Result<()> {
+fn execute(
+    job: &Job,
+    scope: &Scoping,
+    how: &How,
+    part: Part,
+    keep_nets: bool,
+    mut context: JobContext<'_>,
+) -> Result<()> {
     let device = open_device(&job.device, job.threads)?;
     let Prepared { dataset, splits } =
         scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
     scenarec_train::batch::check(&dataset)?;
     let data = Arc::new(dataset);
     let mut cells = Vec::new();
-    for scope in scope.scopes(&data.schema) {
+    let scopes = scope.scopes(&data.schema);
+    let several = scopes.len() > 1;
+    for scope in scopes {
+        let name = if several { format!("net.{}.safetensors", scope.name(&data.schema)) } else { NET.into() };
         let mut scoped = Scoped::new(job, how, &data, &splits, scope, device)?;
         scoped.train(&mut context)?;
+        if keep_nets {
+            scoped.net().save(&context.out.join(name))?;
+        }
         cells.extend(scoped.predict(part));
     }
     cells.sort_by_key(|c| (c.scenario, c.task));

@@ -12,8 +12,12 @@ pub(super) struct Settings {
     pub scope: Scoping,
     /// How they are trained.
     pub training: FitTraining,
+    /// Scenarios that the models are built for and evaluated on but do not learn from: what a new scenario begins with.
+    pub without: Vec<String>,
     /// Which rows are evaluated.
     pub evaluate: Part,
+    /// Whether the nets are kept, as `net.safetensors` or, of several, `net.<scenarios and tasks>.safetensors`.
+    pub keep_nets: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +57,8 @@ pub(in crate::recipes) struct How {
     pub outer: Option<Outer>,
     pub stop_by: StopBy,
     pub lr_decay: f64,
+    /// Scenarios whose rows are not learned from.
+    pub without: Vec<String>,
 }
 
 /// Rows that are evaluated.
@@ -87,7 +93,7 @@ impl Settings {
             keep: Keep::Best,
             optim,
         };
-        How { training, outer: None, stop_by, lr_decay }
+        How { training, outer: None, stop_by, lr_decay, without: self.without.clone() }
     }
 }
 
@@ -100,7 +106,8 @@ impl BilevelSettings {
 impl How {
     /// As M3oE is trained.
     pub fn bilevel(training: Training, outer: Outer) -> Self {
-        Self { training, outer: Some(outer), stop_by: StopBy::MeanAuc, lr_decay: 1.0 }
+        let without = Vec::new();
+        Self { training, outer: Some(outer), stop_by: StopBy::MeanAuc, lr_decay: 1.0, without }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
 use crate::job::{Job, JobContext};
 use anyhow::{Context, Result};
 use scenarec_backbones::model;
-use scenarec_data::{Dataset, Splits};
+use scenarec_data::{Dataset, Schema, Splits};
 use scenarec_train::{
     Backend, Batch, Build, Epochs, Feed, Mode as Frozen, Net, Optimizer, Scope, Stopping, fit, labels,
     metrics, metrics::statistics::mean, predict, rng, scenario_weights, weighted_bce,
@@ -28,17 +28,18 @@ pub(in crate::recipes) struct Scoped<'a> {
     outer_globs: Vec<&'static str>,
     train: Feed,
     valid: Feed,
+    all_valid: Feed,
     test: Feed,
     device: Device,
 }
 
 /// What a step is cut into.
 #[derive(Clone, Copy)]
-struct Pieces {
+pub(super) struct Pieces {
     /// Whether the model has several domains and tasks.
-    several: bool,
-    micro_batch: usize,
-    device: Device,
+    pub several: bool,
+    pub micro_batch: usize,
+    pub device: Device,
 }
 
 /// What an epoch works on.
@@ -67,18 +68,24 @@ impl<'a> Scoped<'a> {
         let has = |glob: &str| scenarec_train::params::Selection::new(&[glob])?.split(names.clone());
         let outer = if how.outer.is_some() { entry.outer } else { &[] };
         let outer_globs = outer.iter().copied().filter(|glob| has(glob).is_ok()).collect();
-        let feed = |part: &str| -> Result<Feed> {
+        let left_out =
+            how.without.iter().map(|s| scenario(&data.schema, s)).collect::<Result<Vec<u16>>>()?;
+        let feed = |part: &str, learned: bool| -> Result<Feed> {
             let rows =
                 splits.get(part).with_context(|| format!("{} has no split part {part:?}", data.name))?;
-            Ok(Feed::scoped(data.clone(), rows, &scope))
+            let wanted = |r: &u32| !(learned && left_out.contains(&data.scenario[*r as usize]));
+            let rows: Vec<u32> = rows.iter().copied().filter(wanted).collect();
+            Ok(Feed::scoped(data.clone(), &rows, &scope))
         };
-        let (train, valid, test) = (feed("train")?, feed("valid")?, feed("test")?);
-        Ok(Self { how, seed, name, net, outer_globs, train, valid, test, device })
+        // What is evaluated is evaluated on all scenarios; what is learned from and stopped by is not.
+        let (train, valid, test) = (feed("train", true)?, feed("valid", true)?, feed("test", false)?);
+        let all_valid = feed("valid", false)?;
+        Ok(Self { how, seed, name, net, outer_globs, train, valid, all_valid, test, device })
     }
 
     /// Trains and records how it went.
     pub fn train(&mut self, context: &mut JobContext<'_>) -> Result<()> {
-        let How { training, outer, stop_by, lr_decay } = self.how.clone();
+        let How { training, outer, stop_by, lr_decay, .. } = *self.how;
         let mode = outer.map_or(Mode::Joint, |outer| outer.mode);
         let apart = match mode {
             Mode::Bilevel | Mode::Fixed => &self.outer_globs[..],
@@ -161,7 +168,7 @@ impl<'a> Scoped<'a> {
     /// Predictions for validation or test rows.
     pub(super) fn predict(&mut self, part: Part) -> Vec<Cell> {
         let rows = match part {
-            Part::Valid => &self.valid,
+            Part::Valid => &self.all_valid,
             Part::Test => &self.test,
         };
         let logits = predict(&mut self.net, rows, EVALUATION_BATCH);
@@ -169,7 +176,7 @@ impl<'a> Scoped<'a> {
     }
 }
 
-fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
+pub(super) fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
     let logits = predict(net, rows, EVALUATION_BATCH);
     let aucs = match by {
         StopBy::MeanAuc => cells(rows, &logits).iter().map(Cell::auc).collect::<Result<Vec<f64>>>(),
@@ -188,6 +195,14 @@ fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
     mean(&aucs.context("validation rows")?).context("there are no validation rows")
 }
 
+/// The number of a scenario.
+pub(super) fn scenario(schema: &Schema, name: &str) -> Result<u16> {
+    let place = schema.scenarios.iter().position(|s| s == name);
+    let place =
+        place.with_context(|| format!("no scenario is called {name:?} ({})", schema.scenarios.join(", ")));
+    Ok(place? as u16)
+}
+
 /// What a row counts in the loss.
 fn row_weights(batch: &Batch, loss: Loss, several: bool) -> Vec<f32> {
     match loss {
@@ -198,7 +213,7 @@ fn row_weights(batch: &Batch, loss: Loss, several: bool) -> Vec<f32> {
 }
 
 /// One step of `optimizer` on a batch; `track` says whether tables learn. Returns the loss.
-fn step(
+pub(super) fn step(
     net: &mut Net,
     optimizer: &mut Optimizer,
     batch: &Batch,
