@@ -46,9 +46,12 @@ pub(crate) fn pieces(path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> 
     let mut file = File::open(path).map_err(Error::io(path, failed))?;
     std::thread::scope(|scope| {
         let (sender, pieces) = mpsc::sync_channel(1);
+        let (giver, free) = mpsc::channel::<Vec<u8>>();
         scope.spawn(move || {
             loop {
-                let mut piece = Vec::with_capacity(PIECE);
+                // Memory that was used before costs less than fresh memory.
+                let mut piece = free.try_recv().unwrap_or_else(|_| Vec::with_capacity(PIECE));
+                piece.clear();
                 let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece);
                 let more = read.as_ref().is_ok_and(|n| *n > 0);
                 // Nobody listens any more where `take` has failed.
@@ -58,7 +61,9 @@ pub(crate) fn pieces(path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> 
             }
         });
         for piece in pieces {
-            take(&piece.map_err(Error::io(path, failed))?)?;
+            let piece = piece.map_err(Error::io(path, failed))?;
+            take(&piece)?;
+            let _ = giver.send(piece); // At the end of the file nobody needs it.
         }
         Ok(())
     })
