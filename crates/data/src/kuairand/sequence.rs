@@ -40,15 +40,13 @@ fn sessions(user: &[u32], scenario: &[u16], time: &[i64]) -> Vec<u32> {
     let scenarios = scenario.iter().max().map_or(1, |s| u32::from(*s) + 1);
     let visitor: Vec<u32> = user.iter().zip(scenario).map(|(u, s)| u * scenarios + u32::from(*s)).collect();
     let mut session = vec![0; user.len()];
-    let mut next = 0;
     let order = by_user(&visitor, time);
     let pause = |a: &u32, b: &u32| {
         let (a, b) = (*a as usize, *b as usize);
         visitor[a] == visitor[b] && time[b] - time[a] <= PAUSE
     };
-    for own in order.chunk_by(pause) {
-        own.iter().for_each(|r| session[*r as usize] = next);
-        next += 1;
+    for (number, own) in order.chunk_by(pause).enumerate() {
+        own.iter().for_each(|r| session[*r as usize] = number as u32);
     }
     session
 }
