@@ -17,7 +17,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 use tch::{Device, Tensor};
 
 /// Models with one logit for all scenarios.
-const SHARED: [&str; 9] = ["deepfm", "wide_deep", "dcn", "pnn", "mlp", "fnn", "xdeepfm", "m2m", "sfpnet"];
+const SHARED: [&str; 10] =
+    ["deepfm", "wide_deep", "dcn", "pnn", "mlp", "fnn", "xdeepfm", "m2m", "sfpnet", "adasparse"];
 
 fn entry(config: &Value) -> &'static ModelEntry {
     model(config["name"].as_str().unwrap()).unwrap()
