@@ -201,14 +201,15 @@ def check_gradients(forward, weights, batch, out, trainable, train):
         assert abs(numeric - exact) < 1e-6 * (1 + abs(exact)), (name, numeric, exact)
 
 
-def write_case(case, flags, text, weights, batch, forward, trainable, train=False, steps=0, first=None):
-    """`first` is a (forward, trainable) whose steps come before each step of the others."""
+def write_case(case, flags, text, weights, batch, forward, trainable, train=False, steps=0, first=None, checked=None):
+    """`first` is a (forward, trainable) whose steps come before each step of the others. `checked` is what has the gradients
+    as its derivative where `forward` has not: where it treats as constant what is none."""
     weights = cast(weights, torch.float64)
     parts = ([first] if first else []) + [(forward, trainable)]
     arguments = (parts, weights, batch, train, steps)
     out, single = evaluate(*arguments, torch.float64), evaluate(*arguments, torch.float32)
     for loss, names in parts:
-        check_gradients(loss, weights, batch, out, [n for n in names if f"grad.{n}" in out], train)
+        check_gradients(checked or loss, weights, batch, out, [n for n in names if f"grad.{n}" in out], train)
     assert out.keys() == single.keys()
     worst, name = max((float((out[k] - single[k]).abs().max() / (1 + out[k].abs().max())), k) for k in out)
     assert worst < 3e-6, (case, name, worst)     # well conditioned: single precision reproduces it

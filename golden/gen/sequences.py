@@ -88,13 +88,17 @@ def flat_with_behaviours(p, x):
     return torch.stack(out)
 
 
-def write(case, model, weights, logits, train=False, seed=2):
-    """A case with three optimiser steps; `logits(p, x, train)` [B], or with what the model adds to the loss."""
-    def forward(p, x, train):
-        z = logits(p, x, train)
-        z, more = z if isinstance(z, tuple) else (z, 0)
-        return {"logits": z[:, None], "loss": F.binary_cross_entropy_with_logits(z, x["label.click"]) + more}
+def write(case, model, weights, logits, train=False, seed=2, buffers=(), checked=None):
+    """A case with three optimiser steps; `logits(p, x, train)` [B], or with what the model adds to the loss. `buffers` are
+    weights that are not trained, `checked` is as `write_case`'s for logits."""
+    def loss(logits):
+        def forward(p, x, train):
+            z = logits(p, x, train)
+            z, more = z if isinstance(z, tuple) else (z, 0)
+            return {"logits": z[:, None], "loss": F.binary_cross_entropy_with_logits(z, x["label.click"]) + more}
+        return forward
 
-    trainable = [k for k in weights if ".running_" not in k]
+    trainable = [k for k in weights if ".running_" not in k and k not in buffers]
     flags = "--train-no-dropout --steps 3" if train else "--steps 3"
-    write_case(case, flags, config(model), weights, batch(seed), forward, trainable, train, 3)
+    write_case(case, flags, config(model), weights, batch(seed), loss(logits), trainable, train, 3,
+               checked=checked and loss(checked))

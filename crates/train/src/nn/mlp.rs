@@ -86,10 +86,23 @@ impl Mlp {
     /// # Shapes
     /// x [B, in] -> [B, out], or [B, last hidden width] without an output layer
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        self.forward_with(x, train, |_, h| h)
+    }
+
+    /// The same with what `each` makes of every hidden layer's activations, before dropout; i is the layer's number.
+    ///
+    /// # Shapes
+    /// x [B, in], `each` (i, [B, h_i]) -> [B, h_i]; -> as [`forward`](Self::forward)
+    pub fn forward_with(
+        &self,
+        x: &Tensor,
+        train: bool,
+        mut each: impl FnMut(usize, Tensor) -> Tensor,
+    ) -> Tensor {
         let mut x = x.shallow_clone();
-        for layer in &self.layers {
+        for (i, layer) in self.layers.iter().enumerate() {
             x = layer.norm.forward(layer.linear.forward(&x), train);
-            x = layer.dropout.forward(&rectified(x), train);
+            x = layer.dropout.forward(&each(i, rectified(x)), train);
         }
         match &self.out {
             Some(out) => out.forward(&x),
