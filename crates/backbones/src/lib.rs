@@ -13,6 +13,7 @@ mod m2m;
 mod m3oe;
 mod mlp;
 mod mmoe;
+mod pepnet;
 mod ple;
 mod pnn;
 mod sfpnet;
@@ -37,6 +38,7 @@ pub use m2m::{M2m, M2mConfig};
 pub use m3oe::{Fusion, FusionScope, M3oe, M3oeConfig};
 pub use mlp::Mlp;
 pub use mmoe::{Mmoe, MmoeConfig};
+pub use pepnet::{PepNet, PepNetConfig};
 pub use ple::{Ple, PleConfig};
 pub use pnn::Pnn;
 pub use sfpnet::{ContextFold, ResidualInput, SfpNet, SfpNetConfig};
@@ -150,6 +152,7 @@ pub const MODELS: &[ModelEntry] = &[
     xdeepfm::ENTRY,
     aitm::ENTRY,
     sfpnet::ENTRY,
+    pepnet::ENTRY,
 ];
 
 /// The model called `name`.

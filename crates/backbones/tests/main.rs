@@ -2,5 +2,6 @@
 mod configs;
 mod contract;
 mod m3oe;
+mod pepnet;
 mod scopes;
 mod specific;

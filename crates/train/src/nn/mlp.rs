@@ -86,13 +86,21 @@ impl Mlp {
     /// # Shapes
     /// x [B, in] -> [B, out], or [B, last hidden width] without an output layer
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        self.forward_gated(x, train, |_, x| x)
+    }
+
+    /// The same where what goes into layer number l, the output layer's included, passes `gate(l, x)` first.
+    ///
+    /// # Shapes
+    /// x [B, in], `gate` (l, [B, in of l]) -> [B, in of l]; -> as [`forward`](Self::forward)
+    pub fn forward_gated(&self, x: &Tensor, train: bool, gate: impl Fn(usize, Tensor) -> Tensor) -> Tensor {
         let mut x = x.shallow_clone();
-        for layer in &self.layers {
-            x = layer.norm.forward(layer.linear.forward(&x), train);
+        for (l, layer) in self.layers.iter().enumerate() {
+            x = layer.norm.forward(layer.linear.forward(&gate(l, x)), train);
             x = layer.dropout.forward(&rectified(x), train);
         }
         match &self.out {
-            Some(out) => out.forward(&x),
+            Some(out) => out.forward(&gate(self.layers.len(), x)),
             None => x,
         }
     }
