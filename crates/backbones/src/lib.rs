@@ -11,6 +11,7 @@ mod fnn;
 mod heads;
 mod m2m;
 mod m3oe;
+mod maria;
 mod mlp;
 mod mmoe;
 mod pepnet;
@@ -36,6 +37,7 @@ pub use deepfm::{DeepFm, DeepFmConfig};
 pub use fnn::Fnn;
 pub use m2m::{M2m, M2mConfig};
 pub use m3oe::{Fusion, FusionScope, M3oe, M3oeConfig};
+pub use maria::{Maria, MariaConfig, RefinersConfig};
 pub use mlp::Mlp;
 pub use mmoe::{Mmoe, MmoeConfig};
 pub use pepnet::{PepNet, PepNetConfig};
@@ -153,6 +155,7 @@ pub const MODELS: &[ModelEntry] = &[
     aitm::ENTRY,
     sfpnet::ENTRY,
     pepnet::ENTRY,
+    maria::ENTRY,
 ];
 
 /// The model called `name`.

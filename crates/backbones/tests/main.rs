@@ -2,6 +2,7 @@
 mod configs;
 mod contract;
 mod m3oe;
+mod maria;
 mod pepnet;
 mod scopes;
 mod specific;

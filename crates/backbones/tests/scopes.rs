@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tch::{Device, Tensor};
 
 /// Files of configs/models.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "shared-bottom",
     "mmoe",
     "ple",
@@ -28,6 +28,7 @@ const FILES: [&str; 11] = [
     "m3oe",
     "aitm",
     "pepnet",
+    "maria",
 ];
 
 /// The configuration in a file; without batch norm, for which other rules hold in training.
@@ -148,6 +149,9 @@ fn a_row_passes_its_own_domains_parameters_only() {
     one_by_one(&config_file("star-reduced"), &["representation.star.own*"]);
     one_by_one(&config_file("m2m"), &["domain"]);
     one_by_one(&config_file("pepnet"), &["domain"]);
+    one_by_one(&config_file("maria"), &["towers.*", "gates.*"]);
+    // Every domain is coupled with the others.
+    assert_routed(&config_file("maria"), &["domain"], true);
     // The shared experts between two levels read all heads' own.
     let two = with("ple", &[("levels", 2)]);
     one_by_one(&two, &["towers.*", "levels.1.gates.*", "levels.1.specific.*", "levels.0.gates.*"]);
