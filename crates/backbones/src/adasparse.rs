@@ -148,9 +148,10 @@ pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
     &["{mlp.*,pruners.*,domain}"],
     |value| resolve(value, AdaSparseConfig::check),
     |schema, value, build| AdaSparse::net(schema, &serde_yaml::from_value(value)?, build),
-);
+)
+.one_logit();
 
-/// h^l ← π^l ⊙ h^l after the activation of every hidden layer l of an MLP on z, fields and reals; π^l = π(u^l),
+/// h^l ← π^l ⊙ h^l after the activation (and dropout) of every hidden layer l of an MLP on z, fields and reals; π^l = π(u^l),
 /// u^l = W_l [e_d ‖ h^l], e_d the domain's embedding. A layer's neurons are its outputs: z has no pruner, the last
 /// hidden layer has one.
 ///
@@ -192,8 +193,10 @@ impl CtrModel for AdaSparse {
     fn forward(&self, x: &Embedded, train: bool) -> Output {
         let domain = self.domain.forward(x);
         let mut factors = Vec::new();
-        let logits = self.mlp.forward_with(&x.flat(), train, |layer, h| {
-            let own = self.pruners.factors(layer, &domain, &h);
+        let logits = self.mlp.forward_gated(&x.flat(), train, |layer, h| {
+            // What goes into layer 0 is z.
+            let Some(hidden) = layer.checked_sub(1) else { return h };
+            let own = self.pruners.factors(hidden, &domain, &h);
             let pruned = h * &own;
             factors.push(own);
             pruned

@@ -89,9 +89,9 @@ impl Heads {
     /// What belongs to every row's own domain.
     ///
     /// # Shapes
-    /// logits [B, K] -> [B, T]
-    pub(crate) fn own(&self, logits: &Tensor, groups: &Groups) -> Tensor {
-        routed(logits, groups, |d, rows| rows.narrow(1, self.of(d).start, self.tasks))
+    /// logits [B, K], or what the towers read, [B, K, E] -> [B, T], [B, T, E]
+    pub(crate) fn own(&self, x: &Tensor, groups: &Groups) -> Tensor {
+        routed(x, groups, |d, rows| rows.narrow(1, self.of(d).start, self.tasks))
     }
 
     /// The numbers of a domain's pairs, task by task.

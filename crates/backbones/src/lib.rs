@@ -13,8 +13,10 @@ mod fnn;
 mod heads;
 mod m2m;
 mod m3oe;
+mod maria;
 mod mlp;
 mod mmoe;
+mod pepnet;
 mod ple;
 mod pnn;
 mod sfpnet;
@@ -39,8 +41,10 @@ pub use deepfm::{DeepFm, DeepFmConfig};
 pub use fnn::Fnn;
 pub use m2m::{M2m, M2mConfig};
 pub use m3oe::{Fusion, FusionScope, M3oe, M3oeConfig};
+pub use maria::{Maria, MariaConfig, RefinersConfig};
 pub use mlp::Mlp;
 pub use mmoe::{Mmoe, MmoeConfig};
+pub use pepnet::{PepNet, PepNetConfig};
 pub use ple::{Ple, PleConfig};
 pub use pnn::Pnn;
 pub use sfpnet::{ContextFold, ResidualInput, SfpNet, SfpNetConfig};
@@ -156,6 +160,8 @@ pub const MODELS: &[ModelEntry] = &[
     sfpnet::ENTRY,
     aesm2::ENTRY,
     adasparse::ENTRY,
+    pepnet::ENTRY,
+    maria::ENTRY,
 ];
 
 /// The model called `name`.

@@ -38,14 +38,18 @@ impl Pnn {
 
     fn new(p: &mut Params, schema: &Schema, config: &DeepConfig) -> Self {
         let fields = schema.embedded().count() as i64;
-        let pairs: Vec<i64> =
-            (0..fields).flat_map(|i| (i + 1..fields).map(move |j| i * fields + j)).collect();
+        let pairs = pairs(fields);
         let inputs = fields * config.dim as i64 + pairs.len() as i64;
         Self {
             pairs: Tensor::from_slice(&pairs).to_device(p.device()),
             mlp: Mlp::new(&mut p.sub("mlp"), inputs, &config.mlp(), Some(1)),
         }
     }
+}
+
+/// Places of the pairs (0, 1), (0, 2), …, (1, 2), … in a flattened n x n matrix.
+pub(crate) fn pairs(n: i64) -> Vec<i64> {
+    (0..n).flat_map(|i| (i + 1..n).map(move |j| i * n + j)).collect()
 }
 
 impl CtrModel for Pnn {

@@ -4,5 +4,7 @@ mod aesm2;
 mod configs;
 mod contract;
 mod m3oe;
+mod maria;
+mod pepnet;
 mod scopes;
 mod specific;

@@ -16,8 +16,20 @@ use std::sync::Arc;
 use tch::{Device, Tensor};
 
 /// Files of configs/models.
-const FILES: [&str; 10] =
-    ["shared-bottom", "mmoe", "ple", "adatt", "adatt-sp", "star", "star-reduced", "m2m", "m3oe", "aitm"];
+const FILES: [&str; 12] = [
+    "shared-bottom",
+    "mmoe",
+    "ple",
+    "adatt",
+    "adatt-sp",
+    "star",
+    "star-reduced",
+    "m2m",
+    "m3oe",
+    "aitm",
+    "pepnet",
+    "maria",
+];
 
 /// The configuration in a file; without batch norm, for which other rules hold in training.
 fn without_batch_norm(file: &str) -> Value {
@@ -136,6 +148,10 @@ fn a_row_passes_its_own_domains_parameters_only() {
     one_by_one(&config_file("star"), &["layers.*.own_*", "norm.own_*", "norm.running_*", "domain"]);
     one_by_one(&config_file("star-reduced"), &["representation.star.own*"]);
     one_by_one(&config_file("m2m"), &["domain"]);
+    one_by_one(&config_file("pepnet"), &["domain"]);
+    one_by_one(&config_file("maria"), &["towers.*", "gates.*"]);
+    // Every domain is coupled with the others.
+    assert_routed(&config_file("maria"), &["domain"], true);
     // The shared experts between two levels read all heads' own.
     let two = with("ple", &[("levels", 2)]);
     one_by_one(&two, &["towers.*", "levels.1.gates.*", "levels.1.specific.*", "levels.0.gates.*"]);

@@ -112,8 +112,17 @@ fn isolated_models_keep_what_other_scenarios_see() {
 /// Also in training, where batch norm lets all rows pass all heads.
 #[test]
 fn one_scenarios_rows_give_the_others_copies_no_gradient() {
-    let files =
-        ["shared-bottom", "mmoe", "mmoe-diff-msr", "star", "star-reduced", "m3oe", "aitm", "ple-diff-msr"];
+    let files = [
+        "shared-bottom",
+        "mmoe",
+        "mmoe-diff-msr",
+        "star",
+        "star-reduced",
+        "m3oe",
+        "aitm",
+        "ple-diff-msr",
+        "maria",
+    ];
     for file in files {
         let mut config = config_file(file);
         if file == "m3oe" {

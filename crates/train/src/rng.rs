@@ -3,7 +3,7 @@
 //! Every consumer (an initialised parameter, a dropout layer, a shuffle) has a stream of its own, named after it: what
 //! one of them draws never depends on how often another one drew.
 use crate::memory;
-use rand::{RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng, distr::Open01};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tch::{Device, Kind, Tensor};
@@ -30,6 +30,17 @@ pub fn normal(shape: &[i64], rng: &mut Rng) -> Tensor {
     out
 }
 
+/// Numbers of the standard Gumbel distribution, -ln(-ln u) with u uniform in (0, 1), f32 on the CPU.
+pub fn gumbel(shape: &[i64], rng: &mut Rng) -> Tensor {
+    let out = Tensor::empty(shape, (Kind::Float, Device::Cpu));
+    let mut draw = || {
+        let u: f64 = rng.sample(Open01);
+        -(-u.ln()).ln()
+    };
+    memory::with_slice_mut(&out, |values| values.iter_mut().for_each(|v| *v = draw() as f32));
+    out
+}
+
 /// Whole numbers below `end`, i64 `[n]` on the CPU.
 pub fn below(end: i64, n: usize, rng: &mut Rng) -> Tensor {
     Tensor::from_slice(&(0..n).map(|_| rng.random_range(0..end)).collect::<Vec<i64>>())
@@ -45,5 +56,13 @@ mod tests {
         assert_eq!(first(1, "a"), first(1, "a"));
         assert_ne!(first(1, "a"), first(1, "b"));
         assert_ne!(first(1, "a"), first(2, "a"));
+    }
+    /// Mean and variance are Euler's constant and π²/6.
+    #[test]
+    fn gumbel_numbers_have_gumbels_moments() {
+        let x = gumbel(&[200, 1000], &mut stream(1, "x"));
+        assert!((x.mean(Kind::Double).double_value(&[]) - 0.577_216).abs() < 0.01);
+        assert!((x.var(true).double_value(&[]) - std::f64::consts::PI.powi(2) / 6.0).abs() < 0.03);
+        assert!(x.isfinite().all().double_value(&[]) == 1.0);
     }
 }

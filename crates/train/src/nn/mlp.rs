@@ -86,26 +86,21 @@ impl Mlp {
     /// # Shapes
     /// x [B, in] -> [B, out], or [B, last hidden width] without an output layer
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        self.forward_with(x, train, |_, h| h)
+        self.forward_gated(x, train, |_, x| x)
     }
 
-    /// The same with what `each` makes of every hidden layer's activations, before dropout; i is the layer's number.
+    /// The same where what goes into layer number l, the output layer's included, passes `gate(l, x)` first.
     ///
     /// # Shapes
-    /// x [B, in], `each` (i, [B, h_i]) -> [B, h_i]; -> as [`forward`](Self::forward)
-    pub fn forward_with(
-        &self,
-        x: &Tensor,
-        train: bool,
-        mut each: impl FnMut(usize, Tensor) -> Tensor,
-    ) -> Tensor {
+    /// x [B, in], `gate` (l, [B, in of l]) -> [B, in of l]; -> as [`forward`](Self::forward)
+    pub fn forward_gated(&self, x: &Tensor, train: bool, mut gate: impl FnMut(usize, Tensor) -> Tensor) -> Tensor {
         let mut x = x.shallow_clone();
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.norm.forward(layer.linear.forward(&x), train);
-            x = layer.dropout.forward(&each(i, rectified(x)), train);
+        for (l, layer) in self.layers.iter().enumerate() {
+            x = layer.norm.forward(layer.linear.forward(&gate(l, x)), train);
+            x = layer.dropout.forward(&rectified(x), train);
         }
         match &self.out {
-            Some(out) => out.forward(&x),
+            Some(out) => out.forward(&gate(self.layers.len(), x)),
             None => x,
         }
     }
