@@ -86,7 +86,16 @@ impl ModelEntry {
         resolve: fn(Value) -> Result<Value>,
         build: fn(&Schema, Value, Build) -> Result<Net>,
     ) -> Self {
-        Self { name, outer: &[], specific, isolated: false, one_logit: false, sequences: false, resolve, build }
+        Self {
+            name,
+            outer: &[],
+            specific,
+            isolated: false,
+            one_logit: false,
+            sequences: false,
+            resolve,
+            build,
+        }
     }
 
     /// Checks a configuration and fills in every default.

@@ -93,7 +93,12 @@ impl Mlp {
     ///
     /// # Shapes
     /// x [B, in], `gate` (l, [B, in of l]) -> [B, in of l]; -> as [`forward`](Self::forward)
-    pub fn forward_gated(&self, x: &Tensor, train: bool, mut gate: impl FnMut(usize, Tensor) -> Tensor) -> Tensor {
+    pub fn forward_gated(
+        &self,
+        x: &Tensor,
+        train: bool,
+        mut gate: impl FnMut(usize, Tensor) -> Tensor,
+    ) -> Tensor {
         let mut x = x.shallow_clone();
         for (l, layer) in self.layers.iter().enumerate() {
             x = layer.norm.forward(layer.linear.forward(&gate(l, x)), train);

@@ -66,8 +66,7 @@ pub fn extend(
     let before = score(&mut net, &valid, StopBy::PooledAuc)?;
 
     let frozen = net.weights.freeze_all_but(&globs, Mode::Eval)?;
-    let mut optimizer =
-        Optimizer::new(OptimSpec { weight_decay: 0.0, ..training.optim }, &mut net.weights);
+    let mut optimizer = Optimizer::new(OptimSpec { weight_decay: 0.0, ..training.optim }, &mut net.weights);
     let how = Pieces { several: false, micro_batch: training.batch, device };
     let mut lr = training.optim.lr;
     let trained = fit(

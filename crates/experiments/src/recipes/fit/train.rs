@@ -68,8 +68,7 @@ impl<'a> Scoped<'a> {
         let has = |glob: &str| scenarec_train::params::Selection::new(&[glob])?.split(names.clone());
         let outer = if how.outer.is_some() { entry.outer } else { &[] };
         let outer_globs = outer.iter().copied().filter(|glob| has(glob).is_ok()).collect();
-        let left_out =
-            how.without.iter().map(|s| scenario(&data.schema, s)).collect::<Result<Vec<u16>>>()?;
+        let left_out = how.without.iter().map(|s| scenario(&data.schema, s)).collect::<Result<Vec<u16>>>()?;
         let feed = |part: &str, learned: bool| -> Result<Feed> {
             let rows =
                 splits.get(part).with_context(|| format!("{} has no split part {part:?}", data.name))?;
