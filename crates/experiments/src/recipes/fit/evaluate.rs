@@ -1,6 +1,6 @@
 //! Predictions of every scenario and task, and what they are worth.
 use anyhow::{Context, Result};
-use scenarec_data::Dataset;
+use scenarec_data::{Dataset, Provenance};
 use scenarec_train::{
     Feed, Recorder,
     metrics::{self, Gauc, statistics::mean},
@@ -76,8 +76,23 @@ pub(super) fn evaluate(cells: &[Cell], data: &Dataset, recorder: &mut Recorder) 
     let (mut aucs, mut losses) = (Vec::new(), Vec::new());
     for cell in cells {
         let (scenario, task) = (&data.schema.scenarios[cell.scenario], &data.schema.tasks[cell.task]);
-        let (auc, loss) = (cell.auc()?, cell.logloss()?);
-        record("auc", auc, scenario, task, cell.rows.len())?;
+        let loss = cell.logloss()?;
+        match cell.defined_auc()? {
+            Some(auc) => {
+                record("auc", auc, scenario, task, cell.rows.len())?;
+                aucs.push(auc);
+            }
+            // Of simulated rows there is the expected AUC, and a small scenario of a quick run may have no click.
+            None if data.provenance == Provenance::Simulated => {
+                tracing::warn!(
+                    "{scenario}, {task}: all {} rows are of one class, so there is no AUC",
+                    cell.rows.len()
+                );
+            }
+            None => {
+                cell.auc()?;
+            }
+        }
         record("logloss", loss, scenario, task, cell.rows.len())?;
         if let Some(truth) = data.click_probability.as_ref().filter(|_| cell.task == 0) {
             let truth: Vec<f32> = cell.rows.iter().map(|r| truth[*r as usize]).collect();
@@ -97,7 +112,6 @@ pub(super) fn evaluate(cells: &[Cell], data: &Dataset, recorder: &mut Recorder) 
                 cell.rows.len(),
             )?;
         }
-        aucs.push(auc);
         losses.push(loss);
     }
     let mut pooled = Vec::new();
@@ -108,7 +122,10 @@ pub(super) fn evaluate(cells: &[Cell], data: &Dataset, recorder: &mut Recorder) 
         pooled.push(metrics::auc(&logits, &labels)?.context("all rows are of one class")?);
     }
     let rows = cells.iter().filter(|c| c.task == 0).map(|c| c.rows.len()).sum();
-    for (metric, values) in [("auc", aucs), ("logloss", losses), ("pooled_auc", pooled)] {
+    // A mean over some of the cells would be another number.
+    let complete = aucs.len() == cells.len();
+    let means = [("auc", aucs), ("logloss", losses), ("pooled_auc", pooled)];
+    for (metric, values) in means.into_iter().filter(|(metric, _)| *metric != "auc" || complete) {
         record(metric, mean(&values).context("there is nothing to evaluate")?, ALL, ALL, rows)?;
     }
     Ok(())
