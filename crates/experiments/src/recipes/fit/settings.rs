@@ -25,9 +25,9 @@ pub(super) struct Settings {
 pub(super) struct FitTraining {
     /// Passes over the training rows at most.
     pub epochs: usize,
-    /// Epochs without a better validation AUC after which training stops; the best one is evaluated.
+    /// Epochs without a better validation score after which training stops; the best one is evaluated.
     pub patience: usize,
-    /// Which validation AUC.
+    /// Which score.
     pub stop_by: StopBy,
     /// Rows per step.
     pub batch: usize,
@@ -71,14 +71,16 @@ pub(in crate::recipes) enum Part {
     Test,
 }
 
-/// The validation AUC by which training stops.
+/// The score of validation rows by which training stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::recipes) enum StopBy {
-    /// The unweighted mean over scenarios and tasks.
+    /// The unweighted mean of the AUCs of scenarios and tasks.
     MeanAuc,
-    /// That of the rows of all scenarios together, a mean over tasks: scenarios may have few rows.
+    /// The AUC of the rows of all scenarios together, a mean over tasks: scenarios may have few rows.
     PooledAuc,
+    /// None: all epochs are taken and the last one is evaluated. A small scenario may have no validation rows.
+    Never,
 }
 
 impl Settings {
@@ -194,6 +196,9 @@ pub(super) fn resolve(value: Value) -> Result<Value> {
     scenarec_train::config::resolve(value, |s: &Settings| {
         let decay = s.training.lr_decay;
         check(decay > 0.0 && decay <= 1.0, "training.lr_decay", || format!("{decay} is not in (0, 1]"))?;
+        check(s.training.stop_by != StopBy::Never || decay == 1.0, "training.lr_decay", || {
+            "there is no decay where no epoch is scored".into()
+        })?;
         check_steps(&s.how().training)
     })
 }

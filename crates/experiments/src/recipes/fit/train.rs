@@ -126,7 +126,7 @@ impl<'a> Scoped<'a> {
             &mut rng::stream(self.seed, "shuffle.train"),
             context.progress,
             |learner, batch, _| step(learner.net, &mut learner.main, batch, training.loss, how, true),
-            Some(Stopping {
+            (stop_by != StopBy::Never).then_some(Stopping {
                 patience: training.patience,
                 keep_last: training.keep == Keep::Last,
                 score: &mut end_of_epoch,
@@ -135,13 +135,12 @@ impl<'a> Scoped<'a> {
             }),
         )?;
         drop(frozen);
-        let best = trained.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let numbers = [
+        let mut numbers = vec![
             ("seconds", trained.seconds),
             ("samples_per_second", trained.samples as f64 / trained.seconds),
-            ("epochs", trained.scores.len() as f64),
-            ("valid_auc", best),
+            ("epochs", trained.losses.len() as f64),
         ];
+        numbers.extend(trained.scores.iter().copied().max_by(f64::total_cmp).map(|best| ("valid_auc", best)));
         let rows = self.train.rows().len() as u64;
         for (metric, value) in numbers {
             context.recorder.record(metric, value, |m| {
@@ -177,9 +176,9 @@ impl<'a> Scoped<'a> {
 
 pub(super) fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
     let logits = predict(net, rows, EVALUATION_BATCH);
-    let aucs = match by {
-        StopBy::MeanAuc => cells(rows, &logits).iter().map(Cell::auc).collect::<Result<Vec<f64>>>(),
-        StopBy::PooledAuc => rows
+    let aucs: Result<Vec<f64>> = match by {
+        StopBy::MeanAuc => cells(rows, &logits).iter().map(Cell::auc).collect(),
+        StopBy::PooledAuc | StopBy::Never => rows
             .scope()
             .tasks
             .iter()
@@ -187,7 +186,7 @@ pub(super) fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
             .map(|(task, logits)| {
                 let labels = &rows.data().labels[*task];
                 let labels: Vec<u8> = rows.rows().iter().map(|r| labels[*r as usize]).collect();
-                metrics::auc(logits, &labels)?.context("all rows are of one class")
+                metrics::auc(logits, &labels)?.context("all rows are of one class, or there are none")
             })
             .collect(),
     };
