@@ -7,4 +7,5 @@ mod m3oe;
 mod maria;
 mod pepnet;
 mod scopes;
+mod sfpnet;
 mod specific;

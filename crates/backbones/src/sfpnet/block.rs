@@ -122,3 +122,85 @@ impl Tailoring {
         (x, v)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::behaviours::{DinConfig, TokenVector};
+    use scenarec_train::{
+        InitScheme, ParamSet,
+        rng::{normal, stream},
+        testing::distance,
+    };
+    use tch::Device;
+
+    fn block() -> Block {
+        let config = SfpNetConfig {
+            name: "sfpnet".into(),
+            dim: 4,
+            tokens: TokenVector::Mean,
+            blocks: 1,
+            distribution_aware: true,
+            scenario_adaptive: true,
+            residual_tailoring: true,
+            residual_input: ResidualInput::BlockInput,
+            context_fold: ContextFold::Sum,
+            gate: 32,
+            context: 32,
+            attention: DinConfig { hidden: vec![3], softmax: false },
+            hidden: vec![3],
+            scenario_dnn: true,
+            init: InitScheme::Torch,
+        };
+        let mut params = ParamSet::new(Device::Cpu, 1, InitScheme::Torch);
+        Block::new(&mut params.root(), 2, 4, &config)
+    }
+
+    fn tokens(x: Tensor, mask: &[[f32; 3]]) -> EmbeddedSequence {
+        let mask = Tensor::from_slice2(mask);
+        EmbeddedSequence { x: x * mask.unsqueeze(2), mask }
+    }
+
+    #[test]
+    fn pooled_are_mean_and_deviation_of_what_is_there() {
+        let x = normal(&[3, 3, 4], &mut stream(1, "x"));
+        let same = x.narrow(1, 0, 1).expand([3, 3, 4], false).contiguous();
+        let block = block();
+        let pooled = block.pooled(&tokens(x.shallow_clone(), &[[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [0.0; 3]]));
+        let whole = x.get(0);
+        let expected = Tensor::cat(
+            &[
+                whole.mean_dim([0i64].as_slice(), false, Kind::Float),
+                whole.std_dim([0i64].as_slice(), false, false),
+            ],
+            0,
+        );
+        assert!(distance(&pooled.get(0), &expected) < 1e-5);
+        let half = (x.get(1).get(0) - x.get(1).get(1)).abs() / 2.0;
+        assert!(distance(&pooled.get(1).narrow(0, 4, 4), &half) < 1e-4);
+        // Nothing, and the same thing three times, have no deviation but EPS's.
+        assert!(
+            distance(&pooled.get(2).narrow(0, 0, 4), &Tensor::zeros([4], (Kind::Float, Device::Cpu))) == 0.0
+        );
+        let pooled = block.pooled(&tokens(same, &[[1.0; 3]; 3]));
+        assert!(pooled.narrow(1, 4, 4).max().double_value(&[]) < 2e-4);
+    }
+
+    #[test]
+    fn another_scenario_tailors_every_field_and_behaviour_otherwise() {
+        let mut random = stream(1, "x");
+        let (x, v) = (normal(&[2, 2, 4], &mut random), normal(&[2, 3, 4], &mut random));
+        let v = tokens(v, &[[1.0; 3], [1.0, 1.0, 0.0]]);
+        let s = [normal(&[2, 4], &mut random), normal(&[2, 4], &mut random)];
+        let block = block();
+        let copy = || EmbeddedSequence { x: v.x.shallow_clone(), mask: v.mask.shallow_clone() };
+        let [(x_a, v_a), (x_b, v_b)] = [&s[0], &s[1]].map(|s| block.forward(&x, copy(), s));
+        let moved =
+            |a: &Tensor, b: &Tensor| (a - b).abs().sum_dim_intlist([2i64].as_slice(), false, Kind::Float);
+        assert!(moved(&x_a, &x_b).min().double_value(&[]) > 1e-4);
+        let tokens = moved(&v_a.x, &v_b.x);
+        let there: Tensor = &tokens + 1.0 - &v.mask;
+        assert!(there.min().double_value(&[]) > 1e-4, "every behaviour moves");
+        assert_eq!(tokens.double_value(&[1, 2]), 0.0, "padding stays 0");
+    }
+}
