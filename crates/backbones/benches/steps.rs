@@ -1,7 +1,8 @@
 //! Time of a training step (batch 2048, width 16, the MovieLens setting's 9 fields and 2 reals):
 //! `cargo bench -p scenarec-backbones --profile dev`.
 //!
-//! Of every model on small tables; of DeepFM as one of its tables grows from 10 thousand to 10 million rows. Rows are
+//! Of every model on small tables, of those that read behaviour sequences with 50 behaviours a row in place of the reals, in
+//! batches of 512 of width 40 as SFPNet's tables have them; of DeepFM as one of its tables grows from 10 thousand to 10 million rows. Rows are
 //! drawn uniformly, the worst case for a table that touches only what a batch reads. Compared are our deferred Adam, the
 //! same with L2 decay, the table's share alone, and tch's own dense Adam.
 #[path = "../tests/configs.rs"]
@@ -16,7 +17,7 @@ use scenarec_backbones::{MODELS, build, model};
 use scenarec_data::{Field, Kind, Role, Schema, Table};
 use scenarec_train::{
     Batch, Build, Net, OptimSpec, Optimizer,
-    batch::Ids,
+    batch::{Ids, SequenceIds},
     labels, loss,
     rng::{Rng, stream},
     table::{Bags, EmbeddingTable, Rule},
@@ -31,45 +32,83 @@ use tch::{
 const SMALL: usize = 100;
 const SIZES: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 const BATCH: usize = 2048;
+const SEQUENCE_BATCH: usize = 512;
+/// Behaviours of a row.
+const LEN: usize = 50;
 const DIM: usize = 16;
 const SMALL_FIELDS: usize = 8;
 /// Steps before the measurement: rows must have a history.
 const WARM_UP: usize = 600;
 
-fn schema(rows: usize) -> Schema {
+/// What rows have beside their ids.
+#[derive(Clone, Copy)]
+enum Beside {
+    Reals,
+    Behaviours,
+}
+
+fn schema(rows: usize, beside: Beside) -> Schema {
     let id = |name: String| Field { table: Some(name.clone()), name, role: Role::Item, kind: Kind::Id };
     let real = |name: &str| Field { name: name.into(), role: Role::Context, kind: Kind::Real, table: None };
     let names: Vec<String> = (0..=SMALL_FIELDS).map(|i| format!("field{i}")).collect();
     let size = |i: usize| if i == 0 { rows } else { SMALL };
+    let history = Field {
+        kind: Kind::Sequence { max_len: LEN as u32 },
+        name: "history".into(),
+        ..id(names[1].clone())
+    };
+    let beside = match beside {
+        Beside::Reals => vec![real("time"), real("count")],
+        Beside::Behaviours => vec![history],
+    };
     Schema {
         tables: names.iter().enumerate().map(|(i, n)| Table { name: n.clone(), rows: size(i) }).collect(),
-        fields: names.into_iter().map(id).chain([real("time"), real("count")]).collect(),
+        fields: names.into_iter().map(id).chain(beside).collect(),
         tasks: vec!["click".into()],
         scenarios: vec!["all".into()],
         ..Schema::default()
     }
 }
 
-fn batch(rows: usize, rng: &mut Rng) -> Batch {
-    let mut ids = |rows: usize| Ids {
-        ids: (0..BATCH).map(|_| rng.random_range(0..rows as u32)).collect(),
-        offsets: None,
-        weights: None,
+fn batch(rows: usize, beside: Beside, rng: &mut Rng) -> Batch {
+    let mut ids = |n, rows| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..rows as u32)).collect() };
+    let n = match beside {
+        Beside::Reals => BATCH,
+        Beside::Behaviours => SEQUENCE_BATCH,
     };
-    let ids = (0..=SMALL_FIELDS).map(|i| ids(if i == 0 { rows } else { SMALL })).collect();
+    let fields =
+        (0..=SMALL_FIELDS).map(|i| Ids { ids: ids(n, if i == 0 { rows } else { SMALL }), ..Ids::default() });
+    let fields = fields.collect();
+    let (sequences, reals) = match beside {
+        Beside::Reals => (vec![], (0..2 * n).map(|_| rng.random()).collect()),
+        Beside::Behaviours => {
+            let offsets = (0..=n * LEN).map(|token| token as u32).collect();
+            let ids = Ids { ids: ids(n * LEN, SMALL), offsets: Some(offsets), weights: None };
+            (vec![SequenceIds { ids, len: LEN, lens: vec![LEN as u32; n] }], vec![])
+        }
+    };
     Batch {
-        rows: BATCH,
-        ids,
-        sequences: vec![],
-        reals: (0..2 * BATCH).map(|_| rng.random()).collect(),
-        labels: (0..BATCH).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
-        scenario: vec![0; BATCH],
+        rows: n,
+        ids: fields,
+        sequences,
+        reals,
+        labels: (0..n).map(|_| f32::from(u8::from(rng.random::<bool>()))).collect(),
+        scenario: vec![0; n],
+    }
+}
+
+/// Whether a model's default configuration reads behaviours.
+fn beside(name: &str) -> Beside {
+    let entry = model(name).expect("a model of the registry");
+    match entry.sequences || default_config(entry).get("behaviours").is_some() {
+        true => Beside::Behaviours,
+        false => Beside::Reals,
     }
 }
 
 fn net(name: &str, rows: usize) -> Net {
     let config = default_config(model(name).expect("a model of the registry"));
-    build(&schema(rows), &config, Build::cpu(1)).expect("the schema is valid")
+    build(&schema(rows, beside(name)), &config, Build::cpu(1)).expect("the schema is valid")
 }
 
 fn forward(net: &mut Net, batch: &Batch) -> Tensor {
@@ -80,15 +119,16 @@ fn forward(net: &mut Net, batch: &Batch) -> Tensor {
 /// A step of `model`, whose first table has `rows` rows, under the group's name `name`.
 fn step(group: &mut BenchmarkGroup<'_, WallTime>, name: BenchmarkId, model: &str, rows: usize, decay: f64) {
     let mut rng = stream(1, "bench");
+    let beside = beside(model);
     let mut net = net(model, rows);
     let mut optimizer = Optimizer::new(OptimSpec::adam(1e-3, decay), &mut net.weights);
     let mut step = |batch: Batch| {
         let loss = forward(&mut net, &batch);
         optimizer.step(&loss, &mut net.weights).expect("a step");
     };
-    (0..WARM_UP).for_each(|_| step(batch(rows, &mut rng)));
+    (0..WARM_UP).for_each(|_| step(batch(rows, beside, &mut rng)));
     group.bench_function(name, |b| {
-        b.iter_batched(|| batch(rows, &mut rng), &mut step, BatchSize::SmallInput);
+        b.iter_batched(|| batch(rows, beside, &mut rng), &mut step, BatchSize::SmallInput);
     });
 }
 
@@ -128,9 +168,9 @@ fn table_alone(c: &mut Criterion) {
                 table.accumulate(&bags, &gradient, DIM);
                 table.step(1e-3);
             };
-            (0..WARM_UP).for_each(|_| step(batch(rows, &mut rng)));
+            (0..WARM_UP).for_each(|_| step(batch(rows, Beside::Reals, &mut rng)));
             group.bench_function(BenchmarkId::new(name, rows), |b| {
-                b.iter_batched(|| batch(rows, &mut rng), &mut step, BatchSize::SmallInput);
+                b.iter_batched(|| batch(rows, Beside::Reals, &mut rng), &mut step, BatchSize::SmallInput);
             });
         }
     }
@@ -152,9 +192,9 @@ fn tch_adam(c: &mut Criterion) {
             let vectors = table.index_select(0, &Tensor::from_slice(&ids));
             optimizer.backward_step(&(vectors * &gradient).sum(tch::Kind::Float));
         };
-        (0..3).for_each(|_| step(batch(rows, &mut rng)));
+        (0..3).for_each(|_| step(batch(rows, Beside::Reals, &mut rng)));
         group.bench_function(BenchmarkId::new("tch's Adam", rows), |b| {
-            b.iter_batched(|| batch(rows, &mut rng), &mut step, BatchSize::SmallInput);
+            b.iter_batched(|| batch(rows, Beside::Reals, &mut rng), &mut step, BatchSize::SmallInput);
         });
     }
     group.finish();
