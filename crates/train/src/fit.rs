@@ -1,5 +1,5 @@
 //! The one training loop: epochs of batches through a step of the caller's own.
-use crate::{batch::Batch, batch::Feed, params::State, progress::Progress, rng::Rng};
+use crate::{batch::Batch, batch::Feed, memory, params::State, progress::Progress, rng::Rng};
 use anyhow::{Context, Result, bail, ensure};
 use std::time::Instant;
 use tch::{Device, Tensor};
@@ -59,6 +59,7 @@ pub fn fit<S>(
 ) -> Result<Trained> {
     ensure!(!feed.rows().is_empty(), "{what}: there are no rows to train on");
     ensure!(epochs.batch > 0 && epochs.iters > 0, "{what}: a batch needs a row and a step, not {epochs:?}");
+    memory::keep_freed();
     progress.begin(what, epochs.epochs as u64 * feed.batches(epochs.batch) * epochs.iters as u64);
     let start = Instant::now();
     let mut done = Trained::default();

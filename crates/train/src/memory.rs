@@ -1,6 +1,20 @@
-//! Reading and writing the memory of CPU tensors in place.
+//! The memory of CPU tensors: reading and writing it in place, and keeping it from step to step.
 #![allow(unsafe_code)]
+use std::sync::Once;
 use tch::{Device, Kind, Tensor};
+
+/// Has malloc keep what is freed, in the heap of the process. Every step takes tensors of the same sizes again. By default
+/// glibc gives large ones back to the kernel in between, which clears every page anew: up to two fifths of a run.
+///
+/// Not for the time of loading data, whose growing arrays are moved most cheaply as glibc does it by default.
+pub(crate) fn keep_freed() {
+    static ONCE: Once = Once::new();
+    // SAFETY: sets two numbers of malloc's, which may happen at any time; if it refuses them, they stay as they are.
+    ONCE.call_once(|| unsafe {
+        libc::mallopt(libc::M_MMAP_MAX, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
+    });
+}
 
 /// Calls `f` with the values of a contiguous f32 tensor on the CPU.
 pub(crate) fn with_slice_mut<R>(t: &Tensor, f: impl FnOnce(&mut [f32]) -> R) -> R {

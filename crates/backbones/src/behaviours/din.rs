@@ -59,7 +59,7 @@ impl Din {
     fn first_layer(&self, t: &Tensor, v: &Tensor) -> Tensor {
         let [a, b, c, d] = &self.first.weight().chunk(4, 1)[..] else { panic!("four quarters") };
         let of_row = t.linear(&(a + c), Some(self.first.bias()));
-        let matrices = (b - c).transpose(0, 1) + t.unsqueeze(2) * d.transpose(0, 1);
+        let matrices = (b - c).transpose(0, 1).addcmul(&t.unsqueeze(2), &d.transpose(0, 1));
         of_row.unsqueeze(1).baddbmm(v, &matrices, 1.0, 1.0)
     }
 }

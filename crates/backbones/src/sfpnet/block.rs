@@ -73,9 +73,9 @@ impl Block {
         if !self.distribution_aware {
             return mean;
         }
-        let mask = v.mask.unsqueeze(2);
         let count = v.mask.sum_dim_intlist([1i64].as_slice(), true, Kind::Float).clamp_min(1.0);
-        let off = (&v.x - mean.unsqueeze(1)) * mask;
+        // v - mean where there is a token and 0 at padding, in one pass.
+        let off = v.x.addcmul(&v.mask.unsqueeze(2), &mean.unsqueeze(1).neg());
         let variance = off.square().sum_dim_intlist([1i64].as_slice(), false, Kind::Float) / count;
         Tensor::cat(&[mean, (variance + EPS).sqrt()], 1)
     }
@@ -107,18 +107,27 @@ impl Tailoring {
             [(0, n), (n, contexts.size()[1] - n)].map(|(from, len)| contexts.narrow(1, from, len));
 
         let own = self.fields.on_each(&x.transpose(0, 1), 0..n).transpose(0, 1);
-        let (residual, weight) = (own.narrow(2, 0, d), own.narrow(2, d, d));
-        let x = residual.relu() + weight.sigmoid() * of_fields;
+        let [residual, weight] = &own.split(d, 2)[..] else { panic!("a residual and a weight") };
+        let x = residual.relu().addcmul(&weight.sigmoid(), &of_fields);
 
         let own = self.behaviours.forward(&v.x);
-        let (residual, weights) = (own.narrow(2, 0, d), own.narrow(2, d, own.size()[2] - d).sigmoid());
-        let added = match self.fold {
-            ContextFold::Sum => weights * of_behaviours.sum_dim_intlist([1i64].as_slice(), true, Kind::Float),
-            // Gate by gate: the sum over statistics of gate ⊙ context.
-            ContextFold::TwoGates => (weights.unflatten(2, [-1, d]) * of_behaviours.unsqueeze(1))
-                .sum_dim_intlist([2i64].as_slice(), false, Kind::Float),
+        let gates = own.size()[2] - d;
+        let [residual, weights] = &own.split_with_sizes([d, gates], 2)[..] else {
+            panic!("a residual and weights")
         };
-        let v = EmbeddedSequence { x: (residual.relu() + added) * v.mask.unsqueeze(2), mask: v.mask };
+        let (residual, weights) = (residual.relu(), weights.sigmoid());
+        let tailored = match self.fold {
+            ContextFold::Sum => {
+                let context = of_behaviours.sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+                residual.addcmul(&weights, &context)
+            }
+            // Gate by gate: the sum over statistics of gate ⊙ context.
+            ContextFold::TwoGates => {
+                let added = weights.unflatten(2, [-1, d]) * of_behaviours.unsqueeze(1);
+                residual + added.sum_dim_intlist([2i64].as_slice(), false, Kind::Float)
+            }
+        };
+        let v = EmbeddedSequence { x: tailored * v.mask.unsqueeze(2), mask: v.mask };
         (x, v)
     }
 }

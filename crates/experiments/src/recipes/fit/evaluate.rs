@@ -76,14 +76,19 @@ pub(super) fn evaluate(cells: &[Cell], data: &Dataset, recorder: &mut Recorder) 
     let (mut aucs, mut losses) = (Vec::new(), Vec::new());
     for cell in cells {
         let (scenario, task) = (&data.schema.scenarios[cell.scenario], &data.schema.tasks[cell.task]);
+        // A small simulated scenario of a quick run may have no row here, or no click.
+        let small = data.provenance == Provenance::Simulated;
+        if small && cell.rows.is_empty() {
+            tracing::warn!("{scenario}, {task}: there are no rows to evaluate");
+            continue;
+        }
         let loss = cell.logloss()?;
         match cell.defined_auc()? {
             Some(auc) => {
                 record("auc", auc, scenario, task, cell.rows.len())?;
                 aucs.push(auc);
             }
-            // Of simulated rows there is the expected AUC, and a small scenario of a quick run may have no click.
-            None if data.provenance == Provenance::Simulated => {
+            None if small => {
                 tracing::warn!(
                     "{scenario}, {task}: all {} rows are of one class, so there is no AUC",
                     cell.rows.len()
@@ -123,9 +128,10 @@ pub(super) fn evaluate(cells: &[Cell], data: &Dataset, recorder: &mut Recorder) 
     }
     let rows = cells.iter().filter(|c| c.task == 0).map(|c| c.rows.len()).sum();
     // A mean over some of the cells would be another number.
-    let complete = aucs.len() == cells.len();
-    let means = [("auc", aucs), ("logloss", losses), ("pooled_auc", pooled)];
-    for (metric, values) in means.into_iter().filter(|(metric, _)| *metric != "auc" || complete) {
+    let complete = |values: &Vec<f64>| values.len() == cells.len();
+    let means = [("auc", Some(aucs).filter(complete)), ("logloss", Some(losses).filter(complete))];
+    for (metric, values) in means.into_iter().chain([("pooled_auc", Some(pooled))]) {
+        let Some(values) = values else { continue };
         record(metric, mean(&values).context("there is nothing to evaluate")?, ALL, ALL, rows)?;
     }
     Ok(())
