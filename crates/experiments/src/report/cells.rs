@@ -99,8 +99,8 @@ pub fn collect(
                 measures = store.measures(older, false)?;
             }
             let Some(mut measures) = measures else { continue };
-            if let (true, Some(recorded)) = (shows_settings, measures.first()) {
-                measures.extend(settings::measures(&plan.nodes[id].job, &recorded.clone()));
+            if let (true, Some(recorded)) = (shows_settings, measures.first().cloned()) {
+                measures.extend(settings::measures(&plan.nodes[id].job, &recorded));
             }
             runs.insert(*seed, measures);
         }

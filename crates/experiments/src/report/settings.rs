@@ -1,5 +1,5 @@
 //! The numbers among a run's settings, for tables that show them beside the paper's.
-use crate::job::Job;
+use crate::{job::Job, spec::children};
 use scenarec_train::Measure;
 use serde_yaml::Value;
 
@@ -25,17 +25,9 @@ pub(super) fn measures(job: &Job, measure: &Measure) -> Vec<Measure> {
 
 /// Every number below a value, with its path, which begins with `name`.
 fn numbers(name: &str, value: &Value) -> Vec<(String, f64)> {
-    match value {
-        Value::Mapping(map) => map
-            .iter()
-            .filter_map(|(key, v)| Some(numbers(&format!("{name}.{}", key.as_str()?), v)))
-            .flatten()
-            .collect(),
-        Value::Sequence(list) => {
-            list.iter().enumerate().flat_map(|(i, v)| numbers(&format!("{name}.{i}"), v)).collect()
-        }
-        Value::Number(number) => number.as_f64().map(|n| (name.to_string(), n)).into_iter().collect(),
-        _ => Vec::new(),
+    match value.as_f64() {
+        Some(number) => vec![(name.to_string(), number)],
+        None => children(value).iter().flat_map(|(key, v)| numbers(&format!("{name}.{key}"), v)).collect(),
     }
 }
 

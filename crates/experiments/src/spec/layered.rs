@@ -110,7 +110,8 @@ fn paths(value: &Value, at: &mut KeyPath, all: &mut Vec<KeyPath>) {
     }
 }
 
-fn children(value: &Value) -> Vec<(String, &Value)> {
+/// What stands in a mapping or a list, by key or by number; nothing for scalars.
+pub fn children(value: &Value) -> Vec<(String, &Value)> {
     match value {
         Value::Mapping(m) => m.iter().map(|(k, v)| (key_text(k), v)).collect(),
         Value::Sequence(s) => s.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
