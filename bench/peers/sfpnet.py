@@ -91,7 +91,8 @@ class Block(nn.Module):
         width = (N + 2) * D
         self.gate, self.c1, self.c2 = Gate(width, 256), nn.Linear(width, 256), nn.Linear(256, width)
         self.weight, self.bias = nn.Parameter(torch.empty(N, D, 2 * D)), nn.Parameter(torch.zeros(N, 1, 2 * D))
-        nn.init.xavier_uniform_(self.weight.view(N * D, 2 * D))
+        for own in self.weight.data:
+            nn.init.xavier_uniform_(own)
         self.behaviours = nn.Linear(D, 2 * D)
 
     def forward(self, x, v, mask, s):
