@@ -93,8 +93,7 @@ fn line(out: &mut Part, line: &[u8], name: &str, per_channel: usize) -> std::res
         } else if let Some(place) = USER.iter().position(|(number, _)| number.as_bytes() == e.field) {
             rows.surplus += usize::from(user[place].take(&e));
         } else {
-            let expected = format!("a field of {name}");
-            return Err(Bad { column: e.column, found: format!("field {}", show(e.field)), expected });
+            return Err(e.foreign(name));
         }
         Ok(())
     })?;

@@ -11,6 +11,14 @@ pub(super) struct Entry<'a> {
     pub column: usize,
 }
 
+impl Entry<'_> {
+    /// Its field is none of those of `file`.
+    pub fn foreign(&self, file: &str) -> Bad {
+        let expected = format!("a field of {file}");
+        Bad { column: self.column, found: format!("field {}", show(self.field)), expected }
+    }
+}
+
 /// Hands the entries of a list that starts at this column to `take`, and says how many there are.
 pub(super) fn entries(
     list: &[u8],

@@ -162,29 +162,4 @@ mod tests {
         let n = (0..100_000).filter(|i| validates(*i)).count();
         assert!((4800..5200).contains(&n), "{n}");
     }
-
-    #[test]
-    #[ignore = "a measurement: half a million rows"]
-    fn speed() {
-        use crate::simulate::{SimulateConfig, Simulator, simulate};
-        let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("raw");
-        let config = SimulateConfig { users: 2500, items: 5000, rows: 500_000, seed: 1 };
-        simulate(Simulator::AliCcp, config, &folder).unwrap();
-        let mb = crate::memory::size(&folder, &FILES) as f64 / 1e6;
-        let timed = |what: &str, start: std::time::Instant| {
-            let seconds = start.elapsed().as_secs_f64();
-            println!("{what} {mb:.0} MB in {seconds:.2} s: {:.0} MB/s", mb / seconds);
-        };
-        let start = std::time::Instant::now();
-        let raw = RawFiles::open(&folder, &FILES).unwrap();
-        timed("hashed", start);
-        let settings = Settings { min_count: 10, per_channel: 12, combo_value: true, history_value: true };
-        let start = std::time::Instant::now();
-        let tables = parse(&raw, settings).unwrap();
-        timed("parsed", start);
-        let start = std::time::Instant::now();
-        view::view(tables, settings);
-        timed("columns of", start);
-    }
 }

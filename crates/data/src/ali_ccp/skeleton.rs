@@ -153,8 +153,7 @@ fn line(
                 return Err(Bad { column: e.column, found, expected: format!("one field {SCENARIO}") });
             }
         } else {
-            let expected = format!("a field of {name}");
-            return Err(Bad { column: e.column, found: format!("field {}", show(e.field)), expected });
+            return Err(e.foreign(name));
         }
         Ok(())
     })?;

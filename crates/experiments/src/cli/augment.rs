@@ -1,7 +1,7 @@
 //! `augment`.
 use super::{print, progress::ProgressBar, select::TableArgs, tables::Session};
 use crate::{atomic::AtomicFile, recipes::enhance, roots::Roots};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use scenarec_train::net::save_state;
 use std::path::PathBuf;
@@ -27,9 +27,7 @@ pub(super) struct AugmentArgs {
 /// Fits generators to a net's embeddings and fine-tunes a scenario's own copy of its parameters.
 pub(super) fn augment(roots: &Roots, paper: Option<&str>, args: &AugmentArgs) -> Result<()> {
     let session = Session::open(roots, paper, &args.table)?;
-    let spec = &session.spec;
-    ensure!(spec.recipe.name == "augment", "{} is a table of the recipe {}", spec.name, spec.recipe.name);
-    let (job, notes) = session.only_job(roots, args.seed)?;
+    let (job, notes) = session.only_job(roots, "augment", args.seed)?;
     let out = AtomicFile::begin(&args.out)?;
     let enhanced = enhance(&job, &args.net, &roots.data, &ProgressBar::default())?;
     save_state(&enhanced.state, out.temporary())?;

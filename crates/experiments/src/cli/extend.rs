@@ -1,7 +1,7 @@
 //! `add-scenario`.
 use super::{print, progress::ProgressBar, select::TableArgs, tables::Session};
 use crate::{atomic::AtomicFile, recipes::extend, roots::Roots};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use scenarec_train::net::save_state;
 use std::path::PathBuf;
@@ -31,9 +31,7 @@ pub(super) struct ExtendArgs {
 /// Trains what is a new scenario's own in a net.
 pub(super) fn add_scenario(roots: &Roots, paper: Option<&str>, args: &ExtendArgs) -> Result<()> {
     let session = Session::open(roots, paper, &args.table)?;
-    let spec = &session.spec;
-    ensure!(spec.recipe.name == "fit", "{} is a table of the recipe {}", spec.name, spec.recipe.name);
-    let (job, notes) = session.only_job(roots, args.seed)?;
+    let (job, notes) = session.only_job(roots, "fit", args.seed)?;
     let out = AtomicFile::begin(&args.out)?;
     let extended = extend(&job, &args.scenario, &args.net, &roots.data, &ProgressBar::default())?;
     save_state(&extended.state, out.temporary())?;

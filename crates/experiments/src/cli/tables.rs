@@ -86,8 +86,11 @@ impl Session {
         Ok((Plan::new(cells, &self.store)?, notes.into_inner()))
     }
 
-    /// The only combination's run with a seed, and what a reader must know about its data, a line per dataset.
-    pub fn only_job(&self, roots: &Roots, seed: u64) -> Result<(Job, String)> {
+    /// The only combination's run with a seed, and what a reader must know about its data, a line per dataset. An error where
+    /// the table is not one of `recipe`, or several combinations are left.
+    pub fn only_job(&self, roots: &Roots, recipe: &str, seed: u64) -> Result<(Job, String)> {
+        let of = self.spec.recipe.name;
+        ensure!(of == recipe, "{} is a table of the recipe {of}, not of {recipe}", self.spec.name);
         let (plan, notes) = self.plan(roots)?;
         ensure!(
             plan.cells.len() == 1,
