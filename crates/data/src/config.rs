@@ -7,7 +7,7 @@ mod place;
 mod split;
 
 use crate::industrial::Market;
-use crate::loader::{CountRows, Loader};
+use crate::loader::{Combinations, CountRows, Loader};
 use crate::movielens::RowOrder;
 use crate::raw::KnownFile;
 use crate::simulate::{SimulateConfig, Simulator};
@@ -57,8 +57,8 @@ struct Raw {
     tailored: Option<bool>,
     behaviours: Option<Vec<String>>,
     min_count: Option<u32>,
+    combinations: Option<Combinations>,
     per_channel: Option<u32>,
-    combo_value: Option<bool>,
     history_value: Option<bool>,
     tabs: Option<Vec<u8>>,
     features: Option<Vec<String>>,

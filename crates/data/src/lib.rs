@@ -36,7 +36,7 @@ mod view;
 pub use config::DatasetConfig;
 pub use dataset::{Column, Dataset, Provenance};
 pub use error::{Error, Result};
-pub use loader::{CountRows, Loader};
+pub use loader::{AliCcpBehaviours, Combinations, CountRows, Loader};
 pub use prepare::{Identity, Override, Prepared, Roots, Source, identify, prepare};
 pub use raw::{Checksum, KnownFile, LargeFile, RawFile, RawFiles};
 pub use schema::{Field, Kind, Pooling, Role, Schema, Table};

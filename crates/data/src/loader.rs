@@ -103,16 +103,44 @@ pub enum Loader {
         /// When the test rows begin.
         test_from: i64,
     },
-    /// Ali-CCP as SFPNet sees it: three scenarios, behaviours from the history fields.
+    /// Ali-CCP as SFPNet sees it: three scenarios.
     AliCcp {
         /// How often an id must occur in training rows to have a number of its own.
         min_count: u32,
-        /// How many behaviours are kept of each of the four history fields, those of the largest values.
+        /// What of the combination fields is there.
+        combinations: Combinations,
+        /// What a behaviour is.
+        behaviours: AliCcpBehaviours,
+    },
+}
+
+/// What becomes of Ali-CCP's four combination fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Combinations {
+    /// Each is two fields: its id, and the bucket of its value.
+    IdAndValue,
+    /// Each is the field of its id.
+    Id,
+    /// They are left out.
+    None,
+}
+
+/// What a behaviour is in Ali-CCP, whose files have no order of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AliCcpBehaviours {
+    /// An entry of a history field.
+    Histories {
+        /// How many are kept of each of the four fields, those of the largest values.
         per_channel: u32,
-        /// Whether each combination field has its value's bucket beside its id.
-        combo_value: bool,
-        /// Whether each behaviour has its value's bucket.
-        history_value: bool,
+        /// Whether each has its value's bucket.
+        value: bool,
+    },
+    /// A click in an earlier training row of the same user.
+    Clicks {
+        /// How many are kept of a row, the most recent ones.
+        max_len: u32,
     },
 }
 
@@ -222,7 +250,7 @@ impl Loader {
             Loader::KuaiRand { layout, features, .. } | Loader::KuaiRandSequence { layout, features, .. } => {
                 kuairand::memory::check(*layout, features.len(), folder)
             }
-            Loader::AliCcp { per_channel, .. } => ali_ccp::memory::check(*per_channel, folder),
+            Loader::AliCcp { behaviours, .. } => ali_ccp::memory::check(*behaviours, folder),
             _ => Ok(()), // All official files of the others fit into a small machine's.
         }
     }
@@ -272,8 +300,8 @@ impl Loader {
                 };
                 industrial::view::view(industrial::parse(market, raw)?, settings)
             }
-            Loader::AliCcp { min_count, per_channel, combo_value, history_value } => {
-                let settings = ali_ccp::Settings { min_count, per_channel, combo_value, history_value };
+            Loader::AliCcp { min_count, combinations, behaviours } => {
+                let settings = ali_ccp::Settings { min_count, combinations, behaviours };
                 ali_ccp::view::view(ali_ccp::parse(raw, settings)?, settings)
             }
         })

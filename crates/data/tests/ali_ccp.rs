@@ -2,8 +2,8 @@
 use crate::common::{Place, check_ids, ids, shipped, tables};
 use crate::real::raw;
 use scenarec_data::{
-    Column, Dataset, DatasetConfig, Kind, Loader, Override, Part, Pooling, Provenance, Role, Roots, Sequence,
-    prepare, split_statistics, statistics,
+    AliCcpBehaviours, Column, Combinations, Dataset, DatasetConfig, Kind, Loader, Override, Part, Pooling,
+    Provenance, Role, Roots, Sequence, prepare, split_statistics, statistics,
 };
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub fn config_with(keys: &str) -> DatasetConfig {
 }
 
 pub fn config() -> DatasetConfig {
-    config_with("min_count: 2\nper_channel: 2\ncombo_value: true\nhistory_value: true")
+    config_with("min_count: 2\ncombinations: id_and_value\nper_channel: 2\nhistory_value: true")
 }
 
 fn sequence<'a>(data: &'a Dataset, name: &str) -> &'a Sequence {
@@ -151,7 +151,7 @@ fn behaviours_are_the_entries_of_the_largest_values() {
 #[test]
 fn what_the_keys_do() {
     let place = Place::new();
-    let plain = config_with("min_count: 1\nper_channel: 1\ncombo_value: false\nhistory_value: false");
+    let plain = config_with("min_count: 1\ncombinations: id\nper_channel: 1\nhistory_value: false");
     let data = place.prepare(&plain).unwrap().dataset;
     check_ids(&data);
     assert!(data.schema.field("behaviours.value").is_none() && data.schema.table("history_value").is_none());
@@ -162,6 +162,29 @@ fn what_the_keys_do() {
     assert_eq!(data.item_ids(), [1, 2, 1, 0, 1, 2, 3, 0, 1, 2]);
     assert_eq!(ids(&data, "combo_intention"), [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(data.schema.table("history").unwrap().1.rows, 7);
+
+    let bare = config_with("min_count: 1\ncombinations: none\nper_channel: 1\nhistory_value: false");
+    let bare = place.prepare(&bare).unwrap().dataset;
+    check_ids(&bare);
+    assert!(!bare.schema.fields.iter().any(|f| f.name.starts_with("combo")));
+    assert_eq!(bare.schema.fields.len() + 4, data.schema.fields.len());
+}
+
+#[test]
+fn clicks_as_behaviours() {
+    let place = Place::new();
+    let keys = "min_count: 1\ncombinations: id\nmax_len: 5";
+    let clicks = text(keys).replace("loader: ali_ccp", "loader: ali_ccp_clicks");
+    let clicks = DatasetConfig::from_text(Path::new("fixture.yaml"), &clicks).unwrap();
+    let data = place.prepare(&clicks).unwrap().dataset;
+    check_ids(&data);
+    // Row 1 is user 11's click, row 6 user 13's, who has test rows; row 3 is user 12's and validates.
+    let none = Vec::new;
+    let item = [none(), none(), vec![2], none(), vec![2], none(), none(), none(), vec![3], vec![3]];
+    assert_eq!(behaviours(&data, "behaviours.item_id"), item);
+    let field = data.schema.field("behaviours.shop").unwrap().1;
+    assert_eq!((field.table.as_deref(), field.kind), (Some("shop"), Kind::Sequence { max_len: 5 }));
+    assert!(data.schema.table("history").is_none());
 }
 
 #[test]
@@ -194,10 +217,10 @@ fn what_a_dataset_file_may_say() {
     let message =
         |keys: &str| DatasetConfig::from_text(Path::new("x.yaml"), &text(keys)).unwrap_err().to_string();
     assert_eq!(
-        message("min_count: 2\nper_channel: 2\ncombo_value: true"),
+        message("min_count: 2\nper_channel: 2\ncombinations: none"),
         "x.yaml:2:1: loader: this loader needs the key history_value"
     );
-    let with = |keys: &str| message(&format!("combo_value: true\nhistory_value: true\n{keys}"));
+    let with = |keys: &str| message(&format!("combinations: id\nhistory_value: true\n{keys}"));
     assert_eq!(
         with("min_count: 0\nper_channel: 2"),
         "x.yaml:6:1: min_count: 0 should be a number of occurrences"
@@ -211,7 +234,28 @@ fn what_a_dataset_file_may_say() {
         "x.yaml:8:1: max_len: this loader has no such key"
     );
     let shipped = shipped("ali-ccp");
-    let wanted = Loader::AliCcp { min_count: 10, per_channel: 12, combo_value: true, history_value: true };
+    let unknown = message("min_count: 1\nper_channel: 1\nhistory_value: true\ncombinations: all");
+    assert!(
+        unknown.starts_with("x.yaml:7:15: combinations: unknown variant `all`, expected one of"),
+        "{unknown}"
+    );
+    let clicks = |keys: &str| {
+        let text = text(keys).replace("loader: ali_ccp", "loader: ali_ccp_clicks");
+        DatasetConfig::from_text(Path::new("x.yaml"), &text).unwrap_err().to_string()
+    };
+    assert_eq!(
+        clicks("min_count: 1\ncombinations: none\nmax_len: 0"),
+        "x.yaml:6:1: max_len: 0 should be a number of behaviours"
+    );
+    assert_eq!(
+        clicks("min_count: 1\ncombinations: none\nmax_len: 5\nper_channel: 3"),
+        "x.yaml:7:1: per_channel: this loader has no such key"
+    );
+    let wanted = Loader::AliCcp {
+        min_count: 10,
+        combinations: Combinations::IdAndValue,
+        behaviours: AliCcpBehaviours::Histories { per_channel: 12, value: true },
+    };
     assert_eq!((shipped.loader, shipped.reported_as.as_deref()), (wanted, Some("Ali-CCP")));
 }
 

@@ -1,5 +1,6 @@
 //! Whether the columns of the files of a raw folder fit into memory.
 use super::{CHANNELS, FILES};
+use crate::loader::AliCcpBehaviours;
 use crate::{Result, memory};
 use std::path::Path;
 
@@ -11,7 +12,11 @@ const ROW: u64 = 132;
 const BEHAVIOUR: u64 = 12;
 
 /// An error where the columns are more than the memory that is free. Files that are missing count nothing here.
-pub(crate) fn check(per_channel: u32, folder: &Path) -> Result<()> {
+pub(crate) fn check(behaviours: AliCcpBehaviours, folder: &Path) -> Result<()> {
+    let per_channel = match behaviours {
+        AliCcpBehaviours::Histories { per_channel, .. } => per_channel,
+        AliCcpBehaviours::Clicks { .. } => 0, // Shared by all of a user's rows, they are few.
+    };
     let [samples, common] = [&FILES[..2], &FILES[2..]].map(|names| memory::size(folder, names));
     memory::check(folder, samples + common, needed(samples, common, per_channel))
 }

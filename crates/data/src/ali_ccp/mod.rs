@@ -4,7 +4,8 @@
 //! `skeleton` reads the impressions, `common` what they share, `list` the lists of features in both; `view` makes columns of
 //! them as SFPNet's tables need them. The files have 38 GB, so they are gone through in pieces and never held in memory.
 //! There are no items, no order and no times in a user's history, only how often something of each category, shop, brand and
-//! intention node was seen: those are the behaviours.
+//! intention node was seen: those are the behaviours, or else what `clicks` finds in the impressions themselves.
+mod clicks;
 mod common;
 mod list;
 pub(crate) mod memory;
@@ -12,6 +13,7 @@ mod skeleton;
 pub(crate) mod view;
 mod vocabulary;
 
+use crate::loader::{AliCcpBehaviours, Combinations};
 use crate::raw::RawFiles;
 use crate::{Error, Result};
 use common::Common;
@@ -63,12 +65,10 @@ pub(crate) const SCENARIOS: [(&str, usize); 3] = [("B1", 1), ("B2", 2), ("B3", 0
 pub(crate) struct Settings {
     /// How often an id must occur in training rows to have a number of its own.
     pub min_count: u32,
-    /// How many behaviours are kept of each channel.
-    pub per_channel: u32,
-    /// Whether a combination field's value is a field.
-    pub combo_value: bool,
-    /// Whether a behaviour's value is part of it.
-    pub history_value: bool,
+    /// What of the combination fields is there.
+    pub combinations: Combinations,
+    /// What a behaviour is.
+    pub behaviours: AliCcpBehaviours,
 }
 
 /// The raw tables. Test rows come after training rows.
@@ -84,12 +84,16 @@ pub(crate) struct Tables {
 /// Parses the four files of a raw folder.
 pub(crate) fn parse(raw: &RawFiles, settings: Settings) -> Result<Tables> {
     let [samples, test_samples, common, test_common] = FILES.map(|name| raw.large(name));
-    let per_channel = settings.per_channel as usize;
+    let with_values = settings.combinations == Combinations::IdAndValue;
+    let per_channel = match settings.behaviours {
+        AliCcpBehaviours::Histories { per_channel, .. } => per_channel as usize,
+        AliCcpBehaviours::Clicks { .. } => 0,
+    };
     let (mut all, mut shared, mut training) = (Samples::default(), Common::default(), 0);
     for (samples, common) in [(samples, common), (test_samples, test_common)] {
         training = shared.rows();
         let row_of = shared.read(&common.path, &common.name, per_channel)?;
-        all.read(samples, &common.name, &row_of, settings.combo_value)?;
+        all.read(samples, &common.name, &row_of, with_values)?;
     }
     tracing::info!(
         "{} of {} rows have a purchase without a click and are left out; {} entries of fields with one id are not the \

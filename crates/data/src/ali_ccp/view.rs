@@ -1,14 +1,16 @@
-//! Ali-CCP as SFPNet sees it: the scenarios of field 301, the task click, behaviours from the history fields.
+//! Ali-CCP as SFPNet sees it: the scenarios of field 301, the task click, behaviours from the history fields or from clicks.
 //!
 //! The paper lists neither features nor how it makes a sequence of the histories, which have no order. Here a row has the 18
 //! fields of user, item and combinations, and of each history field (channel) the entries of the largest values, channel by
-//! channel. Ids that occur seldom in training rows, and missing ones, are number 0 of their table; a history id's
+//! channel, or else the user's earlier clicks. Ids that occur seldom in training rows, and missing ones, are number 0 of their table; a history id's
 //! occurrences are counted over training common rows, not over the impressions that share them, of which one common row
 //! alone would have enough.
+use super::clicks;
 use super::vocabulary::{BUCKETS, Buckets, Vocabulary};
 use super::{
     CHANNELS, COMBINATIONS, Common, INTENTION, ITEM, SCENARIOS, Samples, Settings, Tables, USER, validates,
 };
+use crate::loader::{AliCcpBehaviours, Combinations};
 use crate::view::{Builder, Chosen, View, gather};
 use crate::{Column, Kind, Part, Pooling, Role, Sequence, Spans, Tokens};
 use rayon::prelude::*;
@@ -33,10 +35,21 @@ pub(crate) fn view(raw: Tables, settings: Settings) -> View {
     let mut out = Builder::default();
     users(&mut out, &common, &samples.common, &parts, settings);
     items(&mut out, &mut samples, &part, settings);
-    combinations(&mut out, &mut samples, &part, settings);
+    if settings.combinations != Combinations::None {
+        combinations(&mut out, &mut samples, &part, settings);
+    }
     let ids = scenario.par_iter().map(|s| u32::from(*s)).collect();
     out.ids("scenario", Role::Scenario, Kind::Id, SCENARIOS.len(), Column::Id(ids));
-    behaviours(&mut out, common, &samples.common, &parts, settings);
+    match settings.behaviours {
+        AliCcpBehaviours::Histories { per_channel, value } => {
+            let max_len = CHANNELS.len() as u32 * per_channel;
+            histories(&mut out, common, &samples.common, &parts, settings.min_count, max_len, value);
+        }
+        AliCcpBehaviours::Clicks { max_len } => {
+            let earlier = clicks::earlier(&common.user[0], &parts, &samples.common, &samples.click);
+            out.behaviours(&["item_id", "category", "shop", "intention", "brand"], earlier, max_len);
+        }
+    }
 
     let names = SCENARIOS.map(|(name, _)| name.to_string()).to_vec();
     let view = out.view([("click", samples.click)]).with_scenarios(names, scenario);
@@ -119,8 +132,16 @@ fn combinations(out: &mut Builder, samples: &mut Samples, part: &[Part], setting
     }
 }
 
-/// The behaviours: a common row's are those of all its impressions.
-fn behaviours(out: &mut Builder, common: Common, of_row: &[u32], parts: &[Part], settings: Settings) {
+/// The behaviours from history fields: a common row's are those of all its impressions.
+fn histories(
+    out: &mut Builder,
+    common: Common,
+    of_row: &[u32],
+    parts: &[Part],
+    min_count: u32,
+    max_len: u32,
+    with_values: bool,
+) {
     let ends: Vec<u32> = common
         .behaviours
         .iter()
@@ -136,19 +157,18 @@ fn behaviours(out: &mut Builder, common: Common, of_row: &[u32], parts: &[Part],
     };
     let spans = Spans { start: gather(&starts, of_row), end: gather(&ends, of_row) };
     let spans = Arc::new(spans);
-    let vocabulary = Vocabulary::new(training().map(|token| (common.id[token], 1)), settings.min_count);
+    let vocabulary = Vocabulary::new(training().map(|token| (common.id[token], 1)), min_count);
     let mut ids = common.id;
     vocabulary.apply(&mut ids);
     let mut sequences = vec![
         ("id", "history", vocabulary.size, ids),
         ("channel", "channel", CHANNELS.len(), common.channel.iter().map(|c| u32::from(*c)).collect()),
     ];
-    if settings.history_value {
+    if with_values {
         let buckets = Buckets::new(training().map(|token| common.value[token]).collect());
         let values = common.value.par_iter().map(|value| buckets.of(*value)).collect();
         sequences.push(("value", "history_value", BUCKETS, values));
     }
-    let max_len = CHANNELS.len() as u32 * settings.per_channel;
     for (name, table, size, values) in sequences {
         out.table(table, size);
         let tokens = Tokens { values, ..Tokens::default() };

@@ -1,7 +1,7 @@
 //! The key `loader` of a dataset file, and the keys that belong to one loader or another.
 use super::place::Place;
 use super::{Raw, exactly};
-use crate::loader::Loader;
+use crate::loader::{AliCcpBehaviours, Loader};
 use crate::{Result, amazon, douban, industrial, kuairand, movielens};
 use serde::Deserialize;
 
@@ -22,6 +22,7 @@ pub(super) enum LoaderName {
     Amazon,
     Industrial,
     AliCcp,
+    AliCcpClicks,
 }
 
 /// The layouts of all loaders that have several.
@@ -69,7 +70,8 @@ impl Raw {
             LoaderName::Industrial => {
                 &["market", "tailored", "features", "behaviours", "max_len", "valid_from", "test_from"]
             }
-            LoaderName::AliCcp => &["min_count", "per_channel", "combo_value", "history_value"],
+            LoaderName::AliCcp => &["min_count", "combinations", "per_channel", "history_value"],
+            LoaderName::AliCcpClicks => &["min_count", "combinations", "max_len"],
         };
         let given = [
             ("layout", self.layout.is_some()),
@@ -81,8 +83,8 @@ impl Raw {
             ("tailored", self.tailored.is_some()),
             ("behaviours", self.behaviours.is_some()),
             ("min_count", self.min_count.is_some()),
+            ("combinations", self.combinations.is_some()),
             ("per_channel", self.per_channel.is_some()),
-            ("combo_value", self.combo_value.is_some()),
             ("history_value", self.history_value.is_some()),
             ("tabs", self.tabs.is_some()),
             ("features", self.features.is_some()),
@@ -206,20 +208,22 @@ impl Raw {
                 }
                 Loader::Amazon { thin, valid_from, test_from }
             }
-            LoaderName::AliCcp => {
-                let (min_count, per_channel) = (given_key(self.min_count), given_key(self.per_channel));
+            LoaderName::AliCcp | LoaderName::AliCcpClicks => {
+                let min_count = given_key(self.min_count);
                 if min_count == 0 {
                     return wrong("min_count", "0 should be a number of occurrences".into());
                 }
-                if !(1..=1000).contains(&per_channel) {
-                    return wrong("per_channel", format!("{per_channel} should be 1 to 1000 behaviours"));
-                }
-                Loader::AliCcp {
-                    min_count,
-                    per_channel,
-                    combo_value: given_key(self.combo_value),
-                    history_value: given_key(self.history_value),
-                }
+                let behaviours = match self.per_channel {
+                    Some(per_channel @ 1..=1000) => {
+                        AliCcpBehaviours::Histories { per_channel, value: given_key(self.history_value) }
+                    }
+                    Some(n) => return wrong("per_channel", format!("{n} should be 1 to 1000 behaviours")),
+                    None => match check_max_len(given_key(self.max_len)) {
+                        Ok(max_len) => AliCcpBehaviours::Clicks { max_len },
+                        Err(message) => return wrong("max_len", message),
+                    },
+                };
+                Loader::AliCcp { min_count, combinations: given_key(self.combinations), behaviours }
             }
         })
     }
