@@ -32,10 +32,19 @@ pub fn trained_net(data: &Arc<Dataset>) -> Net {
     net
 }
 
-/// Calls `f` with a batch of all rows as a generator sees it.
+/// Calls `f` with a batch of all rows as a generator sees it, the net in training mode.
 pub fn with_batch<R>(net: &mut Net, feed: &Feed, f: impl FnOnce(&Net, &GeneratorBatch<'_>) -> R) -> R {
+    with_batch_in(Mode::Train, net, feed, f)
+}
+
+fn with_batch_in<R>(
+    mode: Mode,
+    net: &mut Net,
+    feed: &Feed,
+    f: impl FnOnce(&Net, &GeneratorBatch<'_>) -> R,
+) -> R {
     let batch = feed.in_order(feed.rows().len()).next().unwrap();
-    let frozen = net.weights.freeze(&["*"], Mode::Train).unwrap();
+    let frozen = net.weights.freeze(&["*"], mode).unwrap();
     let (embedded, labels) = (net.weights.tables.embed(&batch), labels(&batch, Device::Cpu));
     let item = net.weights.tables.slot("item_id").unwrap() as i64;
     let prepared = GeneratorBatch {
@@ -57,7 +66,9 @@ pub fn every_parameter_learns<G: Generator>(make: Make<'_, G>, frozen: &[&str]) 
     let selection = Selection::new(frozen).unwrap();
     let (held, open) = selection.split(names.iter().map(String::as_str)).unwrap();
     assert!(!open.is_empty());
-    with_batch(&mut net, &all(&data), |net, batch| {
+    // In training mode the net's batch norm takes away what all rows' vectors have in common: the gradient of a last bias would be
+    // rounding.
+    with_batch_in(Mode::Eval, &mut net, &all(&data), |net, batch| {
         let loss = generator.loss(net, batch).unwrap();
         let gradients = generator.weights().gradients(&loss).unwrap();
         for name in &open {
