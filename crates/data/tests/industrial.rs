@@ -199,3 +199,67 @@ fn the_negative_control_is_another_dataset() {
     assert_eq!(turned.scenario, plain.scenario);
     assert_ne!(turned.click_probability, plain.click_probability);
 }
+
+/// The shares, rates and histories that SACN's stand-in needs (its sheet, section f).
+#[test]
+fn the_other_market_keeps_its_promises() {
+    const SAMPLES: [f64; 8] = [102.03, 92.40, 87.15, 82.37, 74.46, 48.81, 36.62, 29.74];
+    const RATES: [f64; 8] = [0.040, 0.045, 0.035, 0.050, 0.030, 0.055, 0.025, 0.022];
+    let place = Place::empty();
+    let over = Override { rows: Some(400_000), ..Override::default() };
+    let prepared = prepare(&shipped("dewu-8"), &place.roots, &over).unwrap();
+    let data = &prepared.dataset;
+    check_ids(data);
+    let truth = data.click_probability.as_ref().unwrap();
+    let total: f64 = SAMPLES.iter().sum();
+    let rows_of = |s: usize| (0..data.rows()).filter(move |r| usize::from(data.scenario[*r]) == s);
+    for s in 0..8 {
+        let n = rows_of(s).count() as f64;
+        let share = n / data.rows() as f64;
+        assert!((share - SAMPLES[s] / total).abs() < 0.01 * share, "D{}: {share}", s + 1);
+        let rate = rows_of(s).map(|r| f64::from(truth[r])).sum::<f64>() / n;
+        assert!((rate / RATES[s] - 1.0).abs() < 0.05, "D{}: {rate}", s + 1);
+    }
+    assert!(data.time.as_ref().unwrap().is_sorted());
+    assert!((0.65..0.85).contains(&best_auc(truth)), "{}", best_auc(truth));
+
+    // Of the users of D7 and D8 the printed shares have fewer than five clicks before the log. A user's rows share a list, which
+    // begins at one place and has the earlier clicks alone when the user first appears.
+    let spans = &sequence(data, "behaviours.item_id").spans;
+    for (s, wanted) in [(6, 0.3742), (7, 0.4123)] {
+        let mut first = std::collections::BTreeMap::new();
+        let mut members = std::collections::BTreeSet::new();
+        for r in 0..data.rows() {
+            first.entry(spans.start[r]).or_insert(spans.end[r] - spans.start[r]);
+            if usize::from(data.scenario[r]) == s {
+                members.insert(spans.start[r]);
+            }
+        }
+        let few = members.iter().filter(|user| first[user] < 5).count() as f64 / members.len() as f64;
+        assert!((few - wanted).abs() < 0.01 + 1.0 / members.len() as f64, "D{}: {few}", s + 1);
+    }
+}
+
+/// What a click depends on are attributes: their values alone, without ids, tell clicks apart.
+#[test]
+fn attributes_matter_in_the_other_market() {
+    let place = Place::empty();
+    let over = Override { rows: Some(100_000), ..Override::default() };
+    let [own, plain] =
+        ["dewu-8", "dewu-8-plain"].map(|name| prepare(&shipped(name), &place.roots, &over).unwrap().dataset);
+    assert_ne!(own.click_probability, plain.click_probability);
+    // How often the target's category was clicked before, as a share of the behaviours, by the mean of the true probabilities.
+    let category = ids(&plain, "category");
+    let truth = plain.click_probability.as_ref().unwrap();
+    let (mut same, mut other) = ((0.0, 0), (0.0, 0));
+    for r in 0..plain.rows() {
+        let seen = behaviours(&plain, "behaviours.category", r);
+        if seen.is_empty() {
+            continue;
+        }
+        let side = if seen.contains(&category[r]) { &mut same } else { &mut other };
+        *side = (side.0 + f64::from(truth[r]), side.1 + 1);
+    }
+    let [same, other] = [same, other].map(|(sum, n)| sum / f64::from(n));
+    assert!(same > 1.2 * other, "{same} against {other}");
+}

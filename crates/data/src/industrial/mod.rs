@@ -25,9 +25,8 @@ pub(crate) const USER_COLUMNS: [&str; 6] = ["user_id", "age", "gender", "city", 
 pub(crate) const ITEM_COLUMNS: [&str; 5] = ["item_id", "category", "brand", "shop", "price"];
 pub(crate) const HISTORY_COLUMNS: [&str; 3] = ["user_id", "time", "item_id"];
 
-/// Numbers of values of the attributes, in the order of the columns behind the ids.
+/// Numbers of values of a user's attributes, in the order of the columns behind the id.
 pub(crate) const USER_VALUES: [usize; 5] = [8, 3, 50, 6, 5];
-pub(crate) const ITEM_VALUES: [usize; 4] = [200, 2000, 3000, 10];
 /// Places on a page; later ones count as the last.
 pub(crate) const POSITIONS: usize = 20;
 
@@ -42,6 +41,9 @@ pub enum Market {
     /// SFPNet's industrial set: twelve scenarios of Lazada, 10 December 2023 to 10 January 2024.
     #[serde(rename = "lazada-12")]
     Lazada12,
+    /// SACN's: eight scenarios of Dewu, 24 to 31 May 2024.
+    #[serde(rename = "dewu-8")]
+    Dewu8,
 }
 
 impl Market {
@@ -49,6 +51,15 @@ impl Market {
     pub(crate) fn scenarios(self) -> Vec<String> {
         match self {
             Market::Lazada12 => (1..=12).map(|s| format!("A{s}")).collect(),
+            Market::Dewu8 => (1..=8).map(|s| format!("D{s}")).collect(),
+        }
+    }
+
+    /// Numbers of values of an item's attributes: category, brand, shop, price.
+    pub(crate) fn item_values(self) -> [usize; 4] {
+        match self {
+            Market::Lazada12 => [200, 2000, 3000, 10],
+            Market::Dewu8 => [300, 400, 600, 20],
         }
     }
 }
@@ -65,7 +76,7 @@ pub(crate) struct Tables {
 pub(crate) fn parse(market: Market, raw: &RawFiles) -> Result<Tables> {
     let [impressions, users, items, histories] = FILES.map(|name| raw.file(name));
     let users = Table::parse("user", &USER_COLUMNS, &USER_VALUES, &users.path, &users.bytes)?;
-    let items = Table::parse("item", &ITEM_COLUMNS, &ITEM_VALUES, &items.path, &items.bytes)?;
+    let items = Table::parse("item", &ITEM_COLUMNS, &market.item_values(), &items.path, &items.bytes)?;
     let scenarios = market.scenarios().len();
     let impressions = Impressions::parse(&impressions.path, &impressions.bytes, scenarios, &users, &items)?;
     let histories = Histories::parse(&histories.path, &histories.bytes, &users, &items)?;

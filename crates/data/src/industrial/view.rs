@@ -1,5 +1,5 @@
 //! The columns: of the row, of its user and item, and of what the user clicked before.
-use super::{DAY, ITEM_COLUMNS, ITEM_VALUES, Market, POSITIONS, Tables, USER_COLUMNS, USER_VALUES};
+use super::{DAY, ITEM_COLUMNS, Market, POSITIONS, Tables, USER_COLUMNS, USER_VALUES};
 use crate::view::{Builder, View, gather};
 use crate::{Column, Kind, Part, Role, Sequence, Spans, Tokens};
 use std::sync::Arc;
@@ -30,13 +30,13 @@ pub(crate) fn offered() -> impl Iterator<Item = &'static str> {
 /// included.
 pub(crate) fn view(raw: Tables, settings: Settings) -> View {
     let Tables { impressions, users, items, histories } = raw;
-    let scenarios = settings.market.scenarios();
+    let (scenarios, item_values) = (settings.market.scenarios(), settings.market.item_values());
     let mut out = Builder::default();
     for name in settings.features {
         let name = name.as_str();
         if let Some((values, n)) = of(name, &USER_COLUMNS, &users, &USER_VALUES) {
             out.ids(name, Role::User, Kind::Id, n, Column::Id(gather(&values, &impressions.user)));
-        } else if let Some((values, n)) = of(name, &ITEM_COLUMNS, &items, &ITEM_VALUES) {
+        } else if let Some((values, n)) = of(name, &ITEM_COLUMNS, &items, &item_values) {
             out.ids(name, Role::Item, Kind::Id, n, Column::Id(gather(&values, &impressions.item)));
         } else if name == CONTEXT[0] {
             let hour = impressions.time.iter().map(|t| (t.rem_euclid(DAY) / 3600) as u32).collect();
@@ -51,7 +51,7 @@ pub(crate) fn view(raw: Tables, settings: Settings) -> View {
     let clicks = Clicks::new(&impressions, &histories, users.id.len());
     let spans = Arc::new(clicks.spans);
     for name in settings.behaviours {
-        let (values, _) = of(name, &ITEM_COLUMNS, &items, &ITEM_VALUES).expect("a checked configuration");
+        let (values, _) = of(name, &ITEM_COLUMNS, &items, &item_values).expect("a checked configuration");
         let tokens = Tokens { values: gather(&values, &clicks.item), ..Tokens::default() };
         let sequence = Sequence { spans: spans.clone(), tokens };
         out.sequence(&format!("behaviours.{name}"), name, settings.max_len, sequence);

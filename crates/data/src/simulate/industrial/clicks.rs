@@ -1,9 +1,9 @@
 //! What is shown in every session, and what of it is clicked.
 use super::super::random::{Stream, draw, normal, rng, sigmoid};
-use super::sessions::{PACE, Session};
+use super::markets::{FEW, Shape, Size};
+use super::sessions::{PACE, Session, inactive};
 use super::world::{D, Vector, World, dot};
-use super::{Shape, Size};
-use crate::industrial::{DAY, ITEM_VALUES, POSITIONS};
+use crate::industrial::{DAY, POSITIONS};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
@@ -16,9 +16,6 @@ const POSITION: f64 = 0.15;
 const MATCHED: f64 = 0.7;
 /// Behaviours that a click depends on.
 const LAST: usize = 50;
-/// Mean and log-normal spread of the number of clicks before the log, and the days over which they spread.
-const EARLIER: (f64, f64) = (12.0, 0.9);
-const EARLIER_DAYS: i64 = 60;
 
 /// A line of the log.
 pub(super) struct Impression {
@@ -50,8 +47,11 @@ pub(super) fn impressions(
     plan: &[Vec<Session>],
     seed: u64,
 ) -> (Vec<Impression>, Vec<Vec<(i64, u32)>>) {
-    let histories: Vec<Vec<(i64, u32)>> =
-        (0..plan.len()).into_par_iter().map(|user| earlier(shape, world, user, seed)).collect();
+    let inactive = inactive(shape, plan, seed);
+    let histories: Vec<Vec<(i64, u32)>> = (0..plan.len())
+        .into_par_iter()
+        .map(|user| earlier(shape, world, user, inactive[user], seed))
+        .collect();
     let rate = |s: &Size| s.clicks / s.impressions;
     let logit = |p: f64| (p / (1.0 - p)).ln();
     let mut scale =
@@ -100,12 +100,18 @@ impl Scale {
 }
 
 /// What a user clicked before the log.
-fn earlier(shape: &Shape, world: &World, user: usize, seed: u64) -> Vec<(i64, u32)> {
+fn earlier(shape: &Shape, world: &World, user: usize, inactive: bool, seed: u64) -> Vec<(i64, u32)> {
     let r = &mut rng(seed, Stream::FileOrder, user as u64);
-    let n = (EARLIER.0 * (EARLIER.1 * normal(r)).exp()) as usize;
-    let mut clicks: Vec<(i64, u32)> = (0..n.min(4 * LAST))
+    let own = &shape.earlier;
+    let n = ((own.median * (own.spread * normal(r)).exp()) as usize).min(4 * LAST);
+    let n = match inactive {
+        true => n % FEW,
+        false if own.few.is_empty() => n,
+        false => n.max(FEW),
+    };
+    let mut clicks: Vec<(i64, u32)> = (0..n)
         .map(|_| {
-            let time = shape.start - 1 - r.random_range(0..EARLIER_DAYS * DAY);
+            let time = shape.start - 1 - r.random_range(0..own.days * DAY);
             (time, matched(world, 0, user, r))
         })
         .collect();
@@ -162,18 +168,25 @@ fn own_log(
     log
 }
 
-/// Σ_j ω_j <R b_j, t>; 0 without behaviours.
+/// Σ_p w_p Σ_j ω_j <R b_j, t>; 0 without behaviours.
 fn affinity(world: &World, scenario: usize, circumstances: usize, behaviours: &[u32], item: u32) -> f32 {
-    let target = &world.items.vector[item as usize];
-    let near = |b: &u32| {
-        let vector: &Vector = &world.items.vector[*b as usize];
-        dot(&world.turned(scenario, circumstances, vector), target) / (D as f32).sqrt()
+    let of_part = |(part, vectors): (usize, &Vec<Vector>)| {
+        let target = &vectors[item as usize];
+        let near = |b: &u32| {
+            dot(&world.turned(scenario, part, circumstances, &vectors[*b as usize]), target)
+                / (D as f32).sqrt()
+        };
+        let near: Vec<f32> = behaviours.iter().map(near).collect();
+        let highest = near.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let age = |place: usize| (behaviours.len() - 1 - place) as f32;
+        let weight = |(place, n): (usize, &f32)| {
+            (world.focus[scenario] * (n - highest)).exp() * world.fade[scenario].powf(age(place))
+        };
+        let sum: f32 = near.iter().enumerate().map(weight).sum();
+        let weighted = near.iter().enumerate().map(|own| weight(own) * own.1).sum::<f32>();
+        if near.is_empty() { 0.0 } else { world.weights[scenario][part] * weighted / sum }
     };
-    let near: Vec<f32> = behaviours.iter().map(near).collect();
-    let highest = near.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weight = |n: f32| (world.focus[scenario] * (n - highest)).exp();
-    let sum: f32 = near.iter().map(|n| weight(*n)).sum();
-    if near.is_empty() { 0.0 } else { near.iter().map(|n| weight(*n) * n).sum::<f32>() / sum }
+    world.items.parts.iter().enumerate().map(of_part).sum()
 }
 
 /// An item for a page of a scenario.
@@ -197,7 +210,7 @@ fn any(world: &World, scenario: usize, r: &mut impl Rng) -> u32 {
     let shares = categories.iter().map(|items| items.len() as f64 / total as f64);
     let mut category = draw(shares, r.random::<f64>());
     while categories[category].is_empty() {
-        category = (category + 1) % ITEM_VALUES[0];
+        category = (category + 1) % categories.len();
     }
     popular(&categories[category], r)
 }

@@ -11,7 +11,12 @@
 //! over the latent vectors b_j of the user's last clicks, standardised. R turns every single behaviour, so that a model has to
 //! read behaviours scenario by scenario; with ρ = 0 (`tailored: false`) they mean the same everywhere. τ_s says whether a
 //! scenario looks at all of them or at the nearest ones.
+//!
+//! Where attributes count apart (`Likeness::Attributes`), the affinity is Σ_p w_sp affinity_p over the item itself, its category, its
+//! brand and its price, each with vectors and an R of its own, weights w_s of the scenario (equal with `tailored: false`), and ω falls
+//! with the age of a behaviour by a factor of the scenario's own.
 mod clicks;
+mod markets;
 mod sessions;
 mod world;
 
@@ -20,58 +25,12 @@ use super::random::{Stream, rng, sparse_ids};
 use super::{SimulateConfig, Simulated};
 use crate::industrial::{HISTORY_COLUMNS, IMPRESSION_COLUMNS, ITEM_COLUMNS, Market, USER_COLUMNS};
 use clicks::Impression;
+use markets::shape;
 use std::io::Write;
 use world::World;
 
 /// Raised whenever the same parameters give other files.
 pub(super) const VERSION: u32 = 1;
-
-/// A scenario's size as printed, which the simulated sizes are in proportion to.
-#[derive(Clone, Copy)]
-struct Size {
-    users: f64,
-    items: f64,
-    clicks: f64,
-    impressions: f64,
-}
-
-/// SFPNet, Table 1.
-const LAZADA: [Size; 12] = [
-    size(9_233_770, 1_309_072, 14_366_092, 613),
-    size(3_375_959, 1_150_596, 3_817_960, 184),
-    size(3_275_513, 1_138_230, 3_726_107, 166),
-    size(232_018, 1_038_012, 4_788_877, 156),
-    size(3_613_010, 689_511, 5_156_626, 135),
-    size(4_066_414, 1_067_403, 2_279_444, 115),
-    size(4_474_204, 984_055, 1_498_577, 90),
-    size(2_968_181, 893_954, 1_662_265, 64),
-    size(3_064_679, 944_691, 774_141, 48),
-    size(783_071, 889_481, 1_428_080, 46),
-    size(1_352_973, 890_769, 1_869_587, 44),
-    size(157_645, 726_907, 490_689, 29),
-];
-
-const fn size(users: u32, items: u32, clicks: u32, millions: u32) -> Size {
-    let impressions = millions as f64 * 1e6;
-    Size { users: users as f64, items: items as f64, clicks: clicks as f64, impressions }
-}
-
-/// What a market's log is like.
-struct Shape {
-    sizes: &'static [Size],
-    /// Midnight of the first day, seconds since 1970.
-    start: i64,
-    days: i64,
-    /// Share of all users that the scenario with the most has; invented.
-    widest: f64,
-}
-
-fn shape(market: Market) -> Shape {
-    match market {
-        // 10 December 2023.
-        Market::Lazada12 => Shape { sizes: &LAZADA, start: 1_702_166_400, days: 32, widest: 0.8 },
-    }
-}
 
 /// Whether such a dataset exists; else the key to blame and why.
 pub(super) fn check(market: Market, config: SimulateConfig) -> Result<(), (&'static str, String)> {

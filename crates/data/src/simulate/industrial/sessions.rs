@@ -1,7 +1,7 @@
 //! Who sees pages of which scenario, when, and how many items on each.
 use super::super::SimulateConfig;
 use super::super::random::{Stream, normal, rng, shared_out};
-use super::Shape;
+use super::markets::Shape;
 use crate::industrial::DAY;
 use rand::RngExt;
 
@@ -92,4 +92,27 @@ fn members(users: usize, wide: usize, n: usize, widest: bool, r: &mut impl rand:
         }
     }
     members
+}
+
+/// Users with few clicks before the log: of the scenarios where their share is known, that share, taken first from those who are in
+/// few other scenarios.
+pub(super) fn inactive(shape: &Shape, plan: &[Vec<Session>], seed: u64) -> Vec<bool> {
+    let visits = |user: usize, scenario: u16| plan[user].iter().any(|s| s.scenario == scenario);
+    let breadth = |user: usize| (0..shape.sizes.len()).filter(|s| visits(user, *s as u16)).count();
+    let mut inactive = vec![false; plan.len()];
+    for (i, (scenario, share)) in shape.earlier.few.iter().enumerate() {
+        let r = &mut rng(seed, Stream::Users, 100 + u64::from(*scenario));
+        let members: Vec<usize> = (0..plan.len()).filter(|user| visits(*user, *scenario)).collect();
+        let wanted = (share * members.len() as f64).round() as usize;
+        let missing = wanted.saturating_sub(members.iter().filter(|user| inactive[**user]).count());
+        // Those of a scenario that is done already would change its share.
+        let done = &shape.earlier.few[..i];
+        let free =
+            |user: &usize| !inactive[*user] && done.iter().all(|(scenario, _)| !visits(*user, *scenario));
+        let mut free: Vec<(usize, u64, usize)> =
+            members.into_iter().filter(free).map(|user| (breadth(user), r.random(), user)).collect();
+        free.sort_unstable();
+        free.iter().take(missing).for_each(|(.., user)| inactive[*user] = true);
+    }
+    inactive
 }

@@ -1,8 +1,8 @@
 //! Users, items and what scenarios make of behaviours.
 use super::super::SimulateConfig;
 use super::super::random::{Stream, normal, rng, skewed};
-use super::Shape;
-use crate::industrial::{ITEM_VALUES, USER_VALUES};
+use super::markets::{Likeness, Shape};
+use crate::industrial::USER_VALUES;
 use rand::{Rng, RngExt};
 
 /// Width of latent vectors, and rank of what a scenario does to them.
@@ -14,6 +14,10 @@ pub(super) type Vector = [f32; D];
 const TURN: f32 = 0.7;
 /// Variance of an item's vector by category, brand and its own.
 const PARTS: [f64; 3] = [0.55, 0.2, 0.25];
+/// Weight of the item itself where its attributes count apart.
+const ITSELF: f32 = 0.15;
+/// The factor by which each next older behaviour counts less, in the scenario that forgets fastest.
+const FADE: f32 = 0.9;
 /// Categories that a user is interested in, at most.
 const INTERESTS: usize = 4;
 /// τ of the broadest and of the most focused scenario.
@@ -22,10 +26,14 @@ const FOCUS: (f32, f32) = (0.3, 3.0);
 pub(super) struct World {
     pub users: Users,
     pub items: Items,
-    /// `[scenario][circumstances]`.
-    turns: Vec<[Turn; 2]>,
+    /// `[scenario][part][circumstances]`.
+    turns: Vec<Vec<[Turn; 2]>>,
+    /// w, `[scenario][part]`.
+    pub weights: Vec<Vec<f32>>,
     /// τ by scenario.
     pub focus: Vec<f32>,
+    /// By how much the next older behaviour counts less, by scenario.
+    pub fade: Vec<f32>,
     /// What a price is worth, `[scenario][price]`.
     pub price: Vec<Vec<f32>>,
 }
@@ -40,7 +48,8 @@ pub(super) struct Users {
 pub(super) struct Items {
     /// `[attribute][item]`: category, brand, shop, price.
     pub attributes: Vec<Vec<u32>>,
-    pub vector: Vec<Vector>,
+    /// What behaviours and items are compared in, `[part][item]`.
+    pub parts: Vec<Vec<Vector>>,
     pub quality: Vec<f32>,
     /// Items of each scenario by category, the popular ones first: `[scenario][category]`.
     pub on_sale: Vec<Vec<Vec<u32>>>,
@@ -59,21 +68,40 @@ impl World {
         let turn =
             |r: &mut _| Turn { u: std::array::from_fn(|_| unit(r)), v: std::array::from_fn(|_| unit(r)) };
         let still = || Turn { u: [[0.0; D]; RANK], v: [[0.0; D]; RANK] };
-        let turns =
-            (0..scenarios).map(|_| if tailored { [turn(r), turn(r)] } else { [still(), still()] }).collect();
+        let parts = match shape.likeness {
+            Likeness::Whole => 1,
+            Likeness::Attributes => 4,
+        };
+        let turns = (0..scenarios)
+            .map(|_| {
+                (0..parts).map(|_| if tailored { [turn(r), turn(r)] } else { [still(), still()] }).collect()
+            })
+            .collect();
         let share = |s: usize| s as f32 / (scenarios - 1) as f32;
         let focus = (0..scenarios).map(|s| FOCUS.0 * (FOCUS.1 / FOCUS.0).powf(share(s * 5 % scenarios)));
+        let [categories, .., prices] = shape.market.item_values();
         let price = (0..scenarios).map(|_| {
             let slope = normal(r) as f32;
-            (0..ITEM_VALUES[3]).map(|p| slope * (p as f32 / (ITEM_VALUES[3] - 1) as f32 - 0.5)).collect()
+            (0..prices).map(|p| slope * (p as f32 / (prices - 1) as f32 - 0.5)).collect()
         });
         let (focus, price) = (focus.collect(), price.collect());
-        World { users: Users::new(config), items: Items::new(shape, config), turns, focus, price }
+        let apart = shape.likeness == Likeness::Attributes;
+        let weights = (0..scenarios).map(|_| if apart { weights(tailored, r) } else { vec![1.0] }).collect();
+        let fade = |s: usize| if apart { FADE.powf(share(s * 3 % scenarios)) } else { 1.0 };
+        World {
+            users: Users::new(categories, config),
+            items: Items::new(shape, config),
+            turns,
+            weights,
+            focus,
+            fade: (0..scenarios).map(fade).collect(),
+            price,
+        }
     }
 
-    /// R b, for a scenario and circumstances.
-    pub fn turned(&self, scenario: usize, circumstances: usize, b: &Vector) -> Vector {
-        let Turn { u, v } = &self.turns[scenario][circumstances];
+    /// R b, for a scenario, a part and circumstances.
+    pub fn turned(&self, scenario: usize, part: usize, circumstances: usize, b: &Vector) -> Vector {
+        let Turn { u, v } = &self.turns[scenario][part][circumstances];
         let mut out = *b;
         for (u, v) in u.iter().zip(v) {
             let along = TURN * (D as f32).sqrt() * dot(v, b);
@@ -83,13 +111,20 @@ impl World {
     }
 }
 
+/// What a scenario makes of the item itself, its category, its brand and its price.
+fn weights(tailored: bool, r: &mut impl Rng) -> Vec<f32> {
+    let attributes: [f32; 3] = std::array::from_fn(|_| if tailored { normal(r).exp() as f32 } else { 1.0 });
+    let sum: f32 = attributes.iter().sum();
+    [ITSELF].into_iter().chain(attributes.map(|w| (1.0 - ITSELF) * w / sum)).collect()
+}
+
 impl Users {
-    fn new(config: SimulateConfig) -> Users {
+    fn new(categories: usize, config: SimulateConfig) -> Users {
         let r = &mut rng(config.seed, Stream::Users, 0);
         let attributes = USER_VALUES.iter().map(|n| skewed(*n, config.users, r)).collect();
         let interests = (0..config.users).map(|_| {
             let n = r.random_range(1..=INTERESTS);
-            skewed(ITEM_VALUES[0], n, r)
+            skewed(categories, n, r)
         });
         Users { attributes, interests: interests.collect() }
     }
@@ -99,14 +134,13 @@ impl Items {
     fn new(shape: &Shape, config: SimulateConfig) -> Items {
         let r = &mut rng(config.seed, Stream::Items, 0);
         let n = config.items;
-        let [categories, brands, shops, prices] = ITEM_VALUES;
+        let [categories, brands, shops, prices] = shape.market.item_values();
         let category = skewed(categories, n, r);
         // A brand is at home in a category, a shop with some brands; prices go with the brand.
-        let per_category = brands / categories;
-        let brand: Vec<u32> = category
-            .iter()
-            .map(|c| c * per_category as u32 + r.random_range(0..per_category as u32))
-            .collect();
+        let home = |category: u32| (category as usize * brands / categories) as u32;
+        let at_home = (brands / categories).max(3) as u32;
+        let brand: Vec<u32> =
+            category.iter().map(|c| (home(*c) + r.random_range(0..at_home)) % brands as u32).collect();
         let shop = brand.iter().map(|b| (b * 3 / 2 + r.random_range(0..3)) % shops as u32).collect();
         let level: Vec<f64> = (0..brands).map(|_| r.random::<f64>()).collect();
         let price = brand.iter().map(|b| {
@@ -114,14 +148,26 @@ impl Items {
             (at as u32).min(prices as u32 - 1)
         });
         let price = price.collect();
-        let centres: Vec<Vector> = (0..categories).map(|_| gauss(r, PARTS[0])).collect();
-        let effects: Vec<Vector> = (0..brands).map(|_| gauss(r, PARTS[1])).collect();
-        let vector = (0..n).map(|i| {
-            let own = gauss(r, PARTS[2]);
-            let (centre, effect) = (&centres[category[i] as usize], &effects[brand[i] as usize]);
-            std::array::from_fn(|d| centre[d] + effect[d] + own[d])
-        });
-        let vector = vector.collect();
+        let price: Vec<u32> = price;
+        let variance = match shape.likeness {
+            Likeness::Whole => PARTS,
+            Likeness::Attributes => [1.0; 3],
+        };
+        let centres: Vec<Vector> = (0..categories).map(|_| gauss(r, variance[0])).collect();
+        let effects: Vec<Vector> = (0..brands).map(|_| gauss(r, variance[1])).collect();
+        let own: Vec<Vector> = (0..n).map(|_| gauss(r, variance[2])).collect();
+        let of = |values: &[u32], vectors: &[Vector]| values.iter().map(|v| vectors[*v as usize]).collect();
+        let [centres, effects]: [Vec<Vector>; 2] = [of(&category, &centres), of(&brand, &effects)];
+        let parts = match shape.likeness {
+            Likeness::Whole => {
+                let whole = |i: usize| std::array::from_fn(|d| centres[i][d] + effects[i][d] + own[i][d]);
+                vec![(0..n).map(whole).collect()]
+            }
+            Likeness::Attributes => {
+                let levels: Vec<Vector> = (0..prices).map(|_| gauss(r, 1.0)).collect();
+                vec![own, centres, effects, of(&price, &levels)]
+            }
+        };
         let quality = (0..n).map(|_| normal(r) as f32).collect();
         let most = shape.sizes.iter().map(|s| s.items).fold(0.0, f64::max);
         let on_sale = shape.sizes.iter().enumerate().map(|(scenario, size)| {
@@ -134,7 +180,7 @@ impl Items {
             }
             by_category
         });
-        Items { on_sale: on_sale.collect(), attributes: vec![category, brand, shop, price], vector, quality }
+        Items { on_sale: on_sale.collect(), attributes: vec![category, brand, shop, price], parts, quality }
     }
 }
 
