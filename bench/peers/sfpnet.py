@@ -1,77 +1,23 @@
 #!/usr/bin/env python3
 """SFPNet on the industrial stand-in in plain PyTorch: a second program for the same protocol, to check scenarec against.
 
-Written from the paper, and "done well": all tensors resident, batches are index selections, sequences padded to the batch's longest,
-everything vectorised, dense torch Adam (foreach). Reads a folder with impressions.csv, users.csv, items.csv, histories.csv (the cache of
-a run on simulated data has one under data/cache/simulated) and click_probability.f32, and prints samples per second, peak memory and
-expected AUC by scenario; it writes nothing.
+Written from the paper, and "done well": everything vectorised, dense torch Adam (foreach); data and loop are industrial.py's.
 
     python bench/peers/sfpnet.py --raw data/cache/simulated/lazada-12-... --blocks 3 --epochs 1 --threads 1
 """
-import argparse, os, resource, time
+from industrial import Data, parsed, parser, run
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--raw", required=True)
 parser.add_argument("--blocks", type=int, default=3)
-parser.add_argument("--epochs", type=int, default=1)
-parser.add_argument("--threads", type=int, default=1)
-parser.add_argument("--seed", type=int, default=1)
-parser.add_argument("--steps", type=int, default=0, help="stop an epoch after so many steps")
-args = parser.parse_args()
-os.environ["OMP_NUM_THREADS"] = str(args.threads)
+args = parsed()
 
-import numpy as np
 import torch
 from torch import nn
 import torch.nn.functional as F
 
-torch.set_num_threads(args.threads)
-torch.manual_seed(args.seed)
 D, B, LEN, VALID, TEST = 40, 512, 50, 1704412800, 1704585600
-USER, ITEM = [8, 3, 50, 6, 5], [200, 2000, 3000, 10]
-
-
-# ---------------------------------------------------------------- data
-
-def table(name):
-    return np.loadtxt(os.path.join(args.raw, name), delimiter=",", skiprows=1, dtype=np.int64, ndmin=2)
-
-
-def place(ids, of):
-    order = np.argsort(ids)
-    return order[np.searchsorted(ids, of, sorter=order)]
-
-
-log, users, items, past = (table(n) for n in ("impressions.csv", "users.csv", "items.csv", "histories.csv"))
-truth = np.fromfile(os.path.join(args.raw, "click_probability.f32"), dtype=np.float32)
-user, item = place(users[:, 0], log[:, 1]), place(items[:, 0], log[:, 5])
-scenario, when, click = log[:, 2], log[:, 3], log[:, 6]
-
-# Every user's clicks in order of time, those before the log first; a row sees those with an earlier time.
-who = np.concatenate((place(users[:, 0], past[:, 0]), user[click == 1]))
-what = np.concatenate((place(items[:, 0], past[:, 2]), item[click == 1]))
-at = np.concatenate((past[:, 1], when[click == 1]))
-order = np.lexsort((at, who))
-who, what, at = who[order], what[order], at[order]
-key = lambda u, t: u * (1 << 34) + t
-start, end = np.searchsorted(who, user), np.searchsorted(key(who, at), key(user, when))
-start = np.maximum(start, end - LEN)
-
-fields = [user, *users[user, 1:].T, item, *items[item, 1:].T, when % 86400 // 3600, np.minimum(log[:, 4], 19), scenario]
-sizes = [len(users), *USER, len(items), *ITEM, 24, 20, 12]
-ITEM_FIELDS, N = [6, 7, 8, 9, 10], 13
-fields = torch.from_numpy(np.stack(fields, 1).astype(np.int64))
-tokens = torch.from_numpy(np.column_stack((what, items[what, 1:])).astype(np.int64))
-tokens = torch.cat((tokens, torch.zeros(1, 5, dtype=torch.int64)))         # the last one stands for padding
-start, length = torch.from_numpy(start), torch.from_numpy(end - start)
-label = torch.from_numpy(click.astype(np.float32))
-
-
-def batch(rows):
-    n = max(int(length[rows].max()), 1)
-    places = torch.arange(n)
-    mask = places < length[rows][:, None]
-    return fields[rows], tokens[torch.where(mask, start[rows][:, None] + places, -1)], mask.float(), label[rows]
+USER, ITEM, ITEM_FIELDS, N = [8, 3, 50, 6, 5], [200, 2000, 3000, 10], [6, 7, 8, 9, 10], 13
+data = Data(args.raw, LEN)
+sizes = [data.users, *USER, data.items, *ITEM, 24, 20, 12]
 
 
 # ---------------------------------------------------------------- model
@@ -141,37 +87,12 @@ class SfpNet(nn.Module):
 
 # ---------------------------------------------------------------- training
 
-def expected_auc(score, p):
-    """Rows count as p positives and 1 - p negatives; pairs of a row with itself are left out."""
-    order = np.argsort(score, kind="stable")
-    p = p[order].astype(np.float64)
-    below = np.cumsum(1 - p) - (1 - p)
-    return (p * below).sum() / (p.sum() * (1 - p).sum() - (p * (1 - p)).sum())
+def logits(rows):
+    ids = torch.cat((data.user[rows], data.item[rows], data.context[rows], data.of_scenario[rows][:, None]), 1)
+    return net(ids, *data.sequences(rows))
 
 
-rows = {"train": np.flatnonzero(when < VALID), "test": np.flatnonzero(when >= TEST)}
 net = SfpNet()
 optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, weight_decay=1e-7, foreach=True)
-train = torch.from_numpy(rows["train"])
-samples, began = 0, time.perf_counter()
-for epoch in range(args.epochs):
-    net.train()
-    for step, own in enumerate(train[torch.randperm(len(train))].split(B)):
-        ids, seq, mask, y = batch(own)
-        loss = F.binary_cross_entropy_with_logits(net(ids, seq, mask), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        samples += len(own)
-        if step + 1 == args.steps:
-            break
-seconds = time.perf_counter() - began
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-print(f"{samples / seconds:,.0f} samples/s in training, {seconds:.1f} s, {memory:.2f} GiB")
-if not args.steps:
-    net.eval()
-    with torch.no_grad():
-        test = torch.from_numpy(rows["test"])
-        score = torch.cat([net(*batch(own)[:3]) for own in test.split(4096)]).numpy()
-    by = [expected_auc(score[own], truth[rows["test"]][own]) for s in range(12) if len(own := np.flatnonzero(scenario[rows["test"]] == s))]
-    print("expected AUC by scenario:", " ".join(f"{a:.4f}" for a in by), "mean", f"{np.mean(by):.4f}")
+loss = lambda rows: F.binary_cross_entropy_with_logits(logits(rows), data.label[rows])
+run(args, data, loss, logits, optimizer, B, VALID, TEST)

@@ -13,6 +13,7 @@ const SOURCES: &[(&str, &[&str])] = &[
     ("DATA", &["data"]),
     ("TRAIN", &["train"]),
     ("BACKBONES", &["backbones"]),
+    ("CONTRASTIVE", &["contrastive"]),
     ("BASELINES", &["baselines"]),
     ("DIFFUSION", &["diffusion"]),
     ("RECIPES", &["experiments/src/recipes"]),

@@ -19,14 +19,14 @@ ITEM = [i for i, (_, role, _) in enumerate(FIELDS) if role == "item"]
 TABLES = {name: rows for name, _, rows in FIELDS}
 
 
-def config(model):
+def config(model, sequences=SEQUENCES):
     """The text of config.yaml; `model` are the lines of the model's mapping."""
     out = ["schema:", "  tables:"]
     out += [f"    - {{name: {name}, rows: {rows}}}" for name, rows in TABLES.items()]
     out += ["  fields:"]
     out += [f"    - {{name: {name}, role: {role}, kind: id, table: {name}}}" for name, role, _ in FIELDS]
     out += [f"    - {{name: {name}, role: user, kind: {{sequence: {{max_len: {LEN}}}}}, table: {table}}}"
-            for name, table in SEQUENCES]
+            for name, table in sequences]
     out += ["  tasks: [click]", f"  scenarios: [{', '.join(f's{i}' for i in range(SCENARIOS))}]"]
     out += ["  item_id: item_id", "  user_id: user_id", "model:"]
     out += [f"  {line}" for line in model]
@@ -34,7 +34,7 @@ def config(model):
     return "\n".join(out) + "\n"
 
 
-def batch(seed):
+def batch(seed, sequences=SEQUENCES):
     """Ids repeat; 0 stands for padding, so behaviours begin at 1."""
     g = generator(seed)
     below = lambda n, *shape: torch.randint(0, n, shape, generator=g)
@@ -43,7 +43,7 @@ def batch(seed):
     there = torch.arange(LEN) < length[:, None]
     out = {f"ids.{name}": below(rows, B) for name, rows in TABLES.items()}
     out["scenario"] = out["ids.domain"].clone()
-    out |= {f"seq.{name}": (1 + below(TABLES[table] - 1, B, LEN)) * there for name, table in SEQUENCES}
+    out |= {f"seq.{name}": (1 + below(TABLES[table] - 1, B, LEN)) * there for name, table in sequences}
     out["label.click"] = below(2, B).float()
     return out
 
@@ -88,7 +88,7 @@ def flat_with_behaviours(p, x):
     return torch.stack(out)
 
 
-def write(case, model, weights, logits, train=False, seed=2, buffers=(), checked=None):
+def write(case, model, weights, logits, train=False, seed=2, buffers=(), checked=None, sequences=SEQUENCES):
     """A case with three optimiser steps; `logits(p, x, train)` [B], or with what the model adds to the loss. `buffers` are
     weights that are not trained, `checked` is as `write_case`'s for logits."""
     def loss(logits):
@@ -100,5 +100,5 @@ def write(case, model, weights, logits, train=False, seed=2, buffers=(), checked
 
     trainable = [k for k in weights if ".running_" not in k and k not in buffers]
     flags = "--train-no-dropout --steps 3" if train else "--steps 3"
-    write_case(case, flags, config(model), weights, batch(seed), loss(logits), trainable, train, 3,
+    write_case(case, flags, config(model, sequences), weights, batch(seed, sequences), loss(logits), trainable, train, 3,
                checked=checked and loss(checked))

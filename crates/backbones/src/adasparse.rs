@@ -5,16 +5,17 @@
 mod pruners;
 
 use crate::{
-    ModelEntry,
-    config::{check_stacks, flat_width, one_task},
+    config::{check_stacks, flat_width},
     domain_embedding::DomainEmbedding,
+    entry,
 };
 use anyhow::Result;
 use pruners::Pruners;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, InitScheme, Net, Output, Params,
+    Build, CtrModel, Embedded, InitScheme, ModelEntry, Net, Output, Params,
     config::{check, resolve},
+    model::one_task,
     nn::{Mlp, MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
@@ -143,7 +144,7 @@ fn check_epsilon(epsilon: f64, end: f64, key: &str) -> Result<()> {
     check((0.0..end).contains(&epsilon), key, || format!("{epsilon} is not in [0, {end})"))
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "adasparse",
     &["{mlp.*,pruners.*,domain}"],
     |value| resolve(value, AdaSparseConfig::check),

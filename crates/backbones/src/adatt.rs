@@ -5,15 +5,15 @@
 //! Shapes: B rows, D domains, T tasks, K = D·T heads (head d·T + t), U units (the heads', then the shared one), m experts
 //! of a head's, m_s of the shared unit, M = K·m + m_s experts of a level, E an expert's last width.
 use crate::{
-    ModelEntry,
-    config::{check_number, check_stacks, flat_width},
+    config::{check_stacks, flat_width},
+    entry,
     heads::{Heads, on_one_or_each},
 };
 use anyhow::Result;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
-    config::{check, resolve},
+    Build, CtrModel, Embedded, Init, InitScheme, ModelEntry, Net, Output, Params,
+    config::{check, check_number, resolve},
     nn::{MlpConfig, Norm, StackedLinear, StackedMlp, mix},
 };
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ impl AdaTtConfig {
 
 // With several levels every unit mixes what the others' gates below chose: a domain's specific parameters reach all
 // domains.
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "adatt",
     &["{towers.*,levels.*.gates.*,levels.*.native}"],
     |value| resolve(value, AdaTtConfig::check),

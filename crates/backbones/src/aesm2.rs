@@ -8,17 +8,18 @@ mod level;
 mod selection;
 
 use crate::{
-    ModelEntry,
-    config::{check_number, check_stacks, flat_width, one_task},
+    config::{check_stacks, flat_width},
     domain_embedding::DomainEmbedding,
+    entry,
     heads::Heads,
 };
 use anyhow::Result;
 use level::Level;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, InitScheme, Net, Output, Params,
-    config::{check, resolve},
+    Build, CtrModel, Embedded, InitScheme, ModelEntry, Net, Output, Params,
+    config::{check, check_number, resolve},
+    model::one_task,
     nn::{Mlp, MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
@@ -93,7 +94,7 @@ impl Aesm2Config {
 }
 
 // What the gates of one scenario say moves the choice of experts, and the divergences, of all.
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "aesm2",
     &["{levels.*.gates,towers,tower}.*"],
     |value| resolve(value, Aesm2Config::check),

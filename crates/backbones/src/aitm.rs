@@ -5,14 +5,14 @@
 mod transfer;
 
 use crate::{
-    ModelEntry,
     config::{check_stacks, flat_width},
+    entry,
     heads::Heads,
 };
 use anyhow::Result;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, InitScheme, Net, Output, Params,
+    Build, CtrModel, Embedded, InitScheme, ModelEntry, Net, Output, Params,
     config::{check, resolve},
     nn::{MlpConfig, Norm, StackedMlp},
 };
@@ -89,7 +89,7 @@ impl AitmConfig {
 }
 
 // A domain's specific parameters reach the domains behind it.
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "aitm",
     &["{bottoms,transfers,towers}.*"],
     |value| resolve(value, AitmConfig::check),

@@ -6,16 +6,17 @@ mod din;
 pub(crate) use din::Din;
 pub use din::DinConfig;
 
-use crate::config::check_layers;
 use anyhow::{Context, Result, ensure};
 use scenarec_data::{Field, Kind, Role, Schema};
-use scenarec_train::{CtrModel, Embedded, EmbeddedSequence, Net, Output, Params};
+use scenarec_train::{
+    CtrModel, Embedded, EmbeddedSequence, Net, Output, Params, config::check_layers, model::Around,
+};
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 use tch::{Kind as TensorKind, Tensor};
 
 /// The key of models' configurations.
-pub(crate) const KEY: &str = "behaviours";
+const KEY: &str = "behaviours";
 
 /// How behaviour sequences become a field of a model that knows no sequences: the key `behaviours` of its configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,14 +29,16 @@ pub struct BehavioursConfig {
     pub pooling: BehaviourPooling,
 }
 
-/// How the vectors of a token's sequences become one.
+/// What a token's vector is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenVector {
-    /// Their mean.
+    /// The mean of all its sequences' vectors. Target attention asks with the mean of the item's fields.
     Mean,
     /// Their sum.
     Sum,
+    /// The vector of the item's id alone, without its attributes. Target attention asks with the target's id.
+    Item,
 }
 
 /// How a row's tokens become one vector.
@@ -50,7 +53,7 @@ pub enum BehaviourPooling {
 
 impl BehavioursConfig {
     /// The configuration under [`KEY`], checked and taken out of a model's; none where it is absent.
-    pub(crate) fn take(config: &mut Value) -> Result<Option<Self>> {
+    fn take(config: &mut Value) -> Result<Option<Self>> {
         let Some(own) = config.as_mapping_mut().and_then(|map| map.shift_remove(KEY)) else {
             return Ok(None);
         };
@@ -62,21 +65,61 @@ impl BehavioursConfig {
     }
 }
 
-impl TokenVector {
+/// A model's tokens: what of a batch they are made of.
+#[derive(Debug)]
+pub(crate) struct Behaviours {
+    /// Places of the sequences.
+    sequences: Vec<usize>,
+    vector: TokenVector,
+    /// Places of the fields whose mean target attention asks with, i64.
+    target: Vec<i64>,
+}
+
+impl Behaviours {
+    /// An error unless the data have behaviour sequences of one list.
+    pub(crate) fn new(schema: &Schema, vector: TokenVector) -> Result<Self> {
+        check_sequences(schema)?;
+        let (id, table) = schema.item_id.as_ref().map_or((None, None), |name| {
+            let field = schema.field(name).map(|(_, f)| f);
+            (Some(name), field.and_then(|f| f.table.as_ref()))
+        });
+        let of_item = vector == TokenVector::Item;
+        let fields = schema.embedded().enumerate();
+        let target: Vec<i64> = fields
+            .filter(|(_, (_, f))| if of_item { Some(&f.name) == id } else { f.role == Role::Item })
+            .map(|(slot, _)| slot as i64)
+            .collect();
+        let sequences = schema.sequences().enumerate();
+        let sequences: Vec<usize> = sequences
+            .filter(|(_, (_, f))| !of_item || f.table.as_ref() == table)
+            .map(|(place, _)| place)
+            .collect();
+        ensure!(!sequences.is_empty(), "behaviours: the data have no sequence of item ids");
+        Ok(Self { sequences, vector, target })
+    }
+
     /// The tokens of a batch.
     ///
     /// # Shapes
-    /// S sequences [B, L, d] -> [B, L, d], with their mask
-    pub(crate) fn of(self, x: &Embedded) -> EmbeddedSequence {
-        let (first, rest) = x.sequences.split_first().expect("the schema has sequences");
-        let sum = rest.iter().fold(first.x.shallow_clone(), |sum, s| sum + &s.x);
-        let x = if self == Self::Mean && !rest.is_empty() { sum / (1 + rest.len()) as f64 } else { sum };
+    /// sequences [B, L, d] -> [B, L, d], with their mask
+    pub(crate) fn tokens(&self, x: &Embedded) -> EmbeddedSequence {
+        let (first, rest) = self.sequences.split_first().expect("at least one");
+        let first = &x.sequences[*first];
+        let sum = rest.iter().fold(first.x.shallow_clone(), |sum, s| sum + &x.sequences[*s].x);
+        let mean = self.vector == TokenVector::Mean && !rest.is_empty();
+        let x = if mean { sum / self.sequences.len() as f64 } else { sum };
         EmbeddedSequence { x, mask: first.mask.shallow_clone() }
+    }
+
+    /// Places of the fields whose mean target attention asks with.
+    pub(crate) fn target(&self) -> Result<&[i64]> {
+        ensure!(!self.target.is_empty(), "behaviours: the data have no field of the item to attend with");
+        Ok(&self.target)
     }
 }
 
 /// An error unless the data have behaviour sequences of one list.
-pub(crate) fn check_sequences(schema: &Schema) -> Result<()> {
+fn check_sequences(schema: &Schema) -> Result<()> {
     let lengths: Vec<Kind> = schema.sequences().map(|(_, f)| f.kind).collect();
     ensure!(!lengths.is_empty(), "behaviours: the data have no behaviour sequences");
     ensure!(
@@ -84,15 +127,6 @@ pub(crate) fn check_sequences(schema: &Schema) -> Result<()> {
         "behaviours: the sequences are kept at different lengths"
     );
     Ok(())
-}
-
-/// The places of the item's own fields, i64: their mean is what target attention asks with.
-pub(crate) fn item_slots(schema: &Schema) -> Result<Vec<i64>> {
-    let fields = schema.embedded().enumerate();
-    let slots: Vec<i64> =
-        fields.filter(|(_, (_, f))| f.role == Role::Item).map(|(slot, _)| slot as i64).collect();
-    ensure!(!slots.is_empty(), "behaviours: the data have no field of the item to attend with");
-    Ok(slots)
 }
 
 /// The mean of some fields.
@@ -121,32 +155,52 @@ pub(crate) fn extended(schema: &Schema) -> Result<Schema> {
     Ok(schema)
 }
 
+/// Around every model that does not read sequences itself.
+pub(crate) const AROUND: Around = Around {
+    resolve: |inner, mut config| {
+        let own = BehavioursConfig::take(&mut config)?;
+        let mut config = inner(config)?;
+        if let Some(own) = own {
+            config[KEY] = serde_yaml::to_value(own)?;
+        }
+        Ok(config)
+    },
+    build: |inner, schema, mut config, build| match BehavioursConfig::take(&mut config)? {
+        Some(own) => with_behaviours(inner(&extended(schema)?, config, build)?, schema, &own),
+        None => {
+            let mut schema = schema.clone();
+            schema.fields.retain(|f| !matches!(f.kind, Kind::Sequence { .. }));
+            inner(&schema, config, build)
+        }
+    },
+};
+
 /// Puts the pooled behaviours behind the fields that a model sees. The model was built for [`extended`].
-pub(crate) fn with_behaviours(net: Net, schema: &Schema, config: &BehavioursConfig) -> Result<Net> {
+fn with_behaviours(net: Net, schema: &Schema, config: &BehavioursConfig) -> Result<Net> {
+    let (behaviours, dim) = (Behaviours::new(schema, config.tokens)?, net.weights.tables.dim() as i64);
     let pooler = match &config.pooling {
         BehaviourPooling::Mean => None,
-        BehaviourPooling::Din(din) => Some((din, item_slots(schema)?)),
+        BehaviourPooling::Din(din) => Some((din, behaviours.target()?.to_vec())),
     };
-    let (tokens, dim) = (config.tokens, net.weights.tables.dim() as i64);
     Ok(net.wrapped(|p: &mut Params<'_>, model| {
-        let din = pooler.map(|(din, slots)| (Din::new(&mut p.sub(KEY), dim, din), slots));
-        Box::new(WithBehaviours { model, tokens, din })
+        let din = pooler.map(|(din, target)| (Din::new(&mut p.sub(KEY), dim, din), target));
+        Box::new(WithBehaviours { model, behaviours, din })
     }))
 }
 
 /// A model whose last field is the pooled behaviours. Parameters `behaviours.*`.
 struct WithBehaviours {
     model: Box<dyn CtrModel>,
-    tokens: TokenVector,
+    behaviours: Behaviours,
     din: Option<(Din, Vec<i64>)>,
 }
 
 impl WithBehaviours {
     fn extended(&self, x: &Embedded) -> Embedded {
-        let tokens = self.tokens.of(x);
+        let tokens = self.behaviours.tokens(x);
         let pooled = match &self.din {
             None => mean_token(&tokens),
-            Some((din, slots)) => din.forward(&mean_of(&x.fields, slots), &tokens),
+            Some((din, target)) => din.forward(&mean_of(&x.fields, target), &tokens),
         };
         x.with_more(&pooled.unsqueeze(1))
     }

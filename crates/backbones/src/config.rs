@@ -1,9 +1,9 @@
 //! What the models' configurations have in common.
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use scenarec_data::Schema;
 use scenarec_train::{
     InitScheme,
-    config::{check, check_dropout},
+    config::{check, check_dropout, check_layers},
     nn::{MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
@@ -50,23 +50,6 @@ pub(crate) fn check_stacks(dim: usize, dropout: f64, stacks: &[(&str, &[i64])]) 
     check(dim > 0, "dim", || "a width of 0".into())?;
     stacks.iter().try_for_each(|(key, widths)| check_layers(key, widths))?;
     check_dropout(dropout, "dropout")
-}
-
-/// Refuses widths of a network that needs a layer.
-pub(crate) fn check_layers(key: &str, widths: &[i64]) -> Result<()> {
-    check(!widths.is_empty(), key, || "no layer".into())?;
-    check(widths.iter().all(|w| *w > 0), key, || "a width below 1".into())
-}
-
-/// Refuses to build nothing at all.
-pub(crate) fn check_number(number: i64, key: &str) -> Result<()> {
-    check(number > 0, key, || format!("{number} is below 1"))
-}
-
-/// An error unless the data have one task, as the model called `model` has.
-pub(crate) fn one_task(model: &str, schema: &Schema) -> Result<()> {
-    ensure!(schema.tasks.len() == 1, "{model} has one task, the data have {}", schema.tasks.len());
-    Ok(())
 }
 
 /// Width of [`Embedded::flat`](scenarec_train::Embedded::flat) for embeddings of width `dim`.

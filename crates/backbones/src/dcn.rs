@@ -1,15 +1,13 @@
 //! DCN (Wang et al., ADKDD 2017), as CVAR's and CSDM's programs have it: real fields are not used.
 //!
 //! Shapes: B rows, F embedded fields, d width, D = F d, L cross layers, H width of the last hidden layer.
-use crate::{
-    ModelEntry,
-    config::{check_deep, one_task},
-};
+use crate::{config::check_deep, entry};
 use anyhow::Result;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
+    Build, CtrModel, Embedded, Init, InitScheme, ModelEntry, Net, Output, Params,
     config::resolve,
+    model::one_task,
     nn::{Linear, Mlp, MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
@@ -46,7 +44,7 @@ impl DcnConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "dcn",
     &["cross.*", "mlp.*", "out.*"],
     |value| resolve(value, DcnConfig::check),

@@ -2,15 +2,13 @@
 //! trainable vector per real field; `first_order_ids` adds those of ids.
 //!
 //! Shapes: B rows, F embedded fields, R real fields, d width, E = F + R.
-use crate::{
-    ModelEntry,
-    config::{check_deep, one_task},
-};
+use crate::{config::check_deep, entry};
 use anyhow::Result;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
+    Build, CtrModel, Embedded, Init, InitScheme, ModelEntry, Net, Output, Params,
     config::resolve,
+    model::one_task,
     nn::{Mlp, MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
@@ -48,7 +46,7 @@ impl DeepFmConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "deepfm",
     &["{reals.weight,first_order.weight,bias}", "mlp.*"],
     |value| resolve(value, DeepFmConfig::check),

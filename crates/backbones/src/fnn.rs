@@ -1,14 +1,16 @@
 //! FNN (Zhang et al., ECIR 2016) without its pre-training by factorisation machines, as Diff-MSR's program has it: a
 //! multilayer perceptron on all fields. One logit serves all scenarios.
 use crate::{
-    ModelEntry,
-    config::{DeepConfig, flat_width, one_task},
+    config::{DeepConfig, flat_width},
+    entry,
 };
 use anyhow::Result;
 use scenarec_data::Schema;
-use scenarec_train::{Build, CtrModel, Embedded, Net, Output, config::resolve, nn::Mlp};
+use scenarec_train::{
+    Build, CtrModel, Embedded, ModelEntry, Net, Output, config::resolve, model::one_task, nn::Mlp,
+};
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "fnn",
     &["mlp.*"],
     |value| resolve(value, DeepConfig::check),

@@ -9,16 +9,16 @@
 mod meta_unit;
 
 use crate::{
-    ModelEntry,
-    config::{check_number, check_stacks, flat_width},
+    config::{check_stacks, flat_width},
     domain_embedding::DomainEmbedding,
+    entry,
 };
 use anyhow::Result;
 use meta_unit::MetaUnit;
 use scenarec_data::{Role, Schema};
 use scenarec_train::{
-    Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
-    config::{check, resolve},
+    Build, CtrModel, Embedded, Init, InitScheme, ModelEntry, Net, Output, Params,
+    config::{check, check_number, resolve},
     nn::{Linear, Mlp, MlpConfig, Norm, StackedLinear, mix},
 };
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ impl M2mConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "m2m",
     &["{bottom,knowledge,experts,task,attention,tower,out}.*", "{tasks,score,domain}"],
     |value| resolve(value, M2mConfig::check),

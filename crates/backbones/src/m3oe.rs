@@ -6,15 +6,15 @@
 mod fusion;
 
 use crate::{
-    ModelEntry,
     domain_representation::DomainRepresentation,
+    entry,
     heads::{Heads, routed},
 };
 use anyhow::Result;
 use fusion::FusionWeights;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
+    Build, CtrModel, Embedded, Init, InitScheme, ModelEntry, Net, Output, Params,
     config::{check, resolve},
     nn::{MlpConfig, Norm, StackedMlp, mix},
 };
@@ -87,7 +87,7 @@ impl M3oeConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "m3oe",
     // Not the domains' experts, which every domain reads.
     &["representation.star.own*", "gate.*", "towers.*"],

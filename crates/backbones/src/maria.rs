@@ -8,9 +8,8 @@ mod groups;
 mod refinement;
 
 use crate::{
-    ModelEntry,
-    config::{check_number, check_stacks, flat_width},
-    domain_embedding,
+    config::{check_stacks, flat_width},
+    domain_embedding, entry,
     heads::Heads,
     pnn::pairs,
 };
@@ -20,8 +19,8 @@ use groups::FieldGroups;
 use refinement::Refinement;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, InitScheme, Net, Output, Params,
-    config::{check, resolve},
+    Build, CtrModel, Embedded, InitScheme, ModelEntry, Net, Output, Params,
+    config::{check, check_number, resolve},
     nn::{Linear, Mlp, MlpConfig, Norm, StackedLinear, StackedMlp, mix},
 };
 use serde::{Deserialize, Serialize};
@@ -99,7 +98,7 @@ impl MariaConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "maria",
     // Not `domain`: every scenario's coupling reads all rows of it.
     &["gates.*", "towers.*"],

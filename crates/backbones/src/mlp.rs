@@ -1,13 +1,13 @@
 //! One multilayer perceptron on all fields, for one scenario and one task (M3oE, Section 3.1, baseline MLP).
 use crate::{
-    ModelEntry,
     config::{DeepConfig, flat_width},
+    entry,
 };
 use anyhow::{Result, ensure};
 use scenarec_data::Schema;
-use scenarec_train::{Build, CtrModel, Embedded, Net, Output, config::resolve, nn};
+use scenarec_train::{Build, CtrModel, Embedded, ModelEntry, Net, Output, config::resolve, nn};
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "mlp",
     &["mlp.*"],
     |value| resolve(value, DeepConfig::check),

@@ -2,15 +2,15 @@
 //!
 //! Shapes: B rows, D domains, T tasks, M experts, E an expert's last width.
 use crate::{
-    ModelEntry,
-    config::{check_number, check_stacks, flat_width},
+    config::{check_stacks, flat_width},
+    entry,
     heads::Heads,
 };
 use anyhow::Result;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, InitScheme, Net, Output, Params,
-    config::resolve,
+    Build, CtrModel, Embedded, InitScheme, ModelEntry, Net, Output, Params,
+    config::{check_number, resolve},
     nn::{MlpConfig, Norm, StackedLinear, StackedMlp, mix},
 };
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ impl MmoeConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "mmoe",
     &["gates.*", "towers.*"],
     |value| resolve(value, MmoeConfig::check),

@@ -4,12 +4,12 @@
 //! Shapes: B rows, T tasks, d width of embeddings, I width of E, the reals and all fields but the scenario's.
 mod gate;
 
-use crate::{ModelEntry, config::check_stacks, domain_embedding::DomainEmbedding};
+use crate::{config::check_stacks, domain_embedding::DomainEmbedding, entry};
 use anyhow::Result;
 use gate::GateNu;
 use scenarec_data::{Role, Schema};
 use scenarec_train::{
-    Build, CtrModel, Embedded, InitScheme, Net, Output, Params,
+    Build, CtrModel, Embedded, InitScheme, ModelEntry, Net, Output, Params,
     config::{check, resolve},
     nn::{Mlp, MlpConfig, Norm},
 };
@@ -63,7 +63,7 @@ impl PepNetConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "pepnet",
     &["{domain,epnet.*,gates.*,tower.*}"],
     |value| resolve(value, PepNetConfig::check),

@@ -4,15 +4,15 @@
 //! Shapes: B rows, D domains, T tasks, K = D·T heads (head d·T + t), m experts of a head's own, m_s shared ones, E an
 //! expert's last width.
 use crate::{
-    ModelEntry,
-    config::{check_number, check_stacks, flat_width},
+    config::{check_stacks, flat_width},
+    entry,
     heads::{Heads, of_heads, on_one_or_each},
 };
 use anyhow::Result;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, InitScheme, Net, Output, Params,
-    config::resolve,
+    Build, CtrModel, Embedded, InitScheme, ModelEntry, Net, Output, Params,
+    config::{check_number, resolve},
     nn::{Linear, MlpConfig, Norm, StackedLinear, StackedMlp, mix},
 };
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ impl PleConfig {
 }
 
 // With several levels the shared experts read all heads' own: a domain's specific parameters reach all domains.
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "ple",
     &["levels.*.specific.*", "levels.*.gates.*", "towers.*"],
     |value| resolve(value, PleConfig::check),

@@ -2,16 +2,15 @@
 //! once; real fields are not used.
 //!
 //! Shapes: B rows, F embedded fields, d width, P = F (F − 1) / 2 pairs.
-use crate::{
-    ModelEntry,
-    config::{DeepConfig, one_task},
-};
+use crate::{config::DeepConfig, entry};
 use anyhow::Result;
 use scenarec_data::Schema;
-use scenarec_train::{Build, CtrModel, Embedded, Net, Output, Params, config::resolve, nn::Mlp};
+use scenarec_train::{
+    Build, CtrModel, Embedded, ModelEntry, Net, Output, Params, config::resolve, model::one_task, nn::Mlp,
+};
 use tch::Tensor;
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "pnn",
     &["mlp.*"],
     |value| resolve(value, DeepConfig::check),

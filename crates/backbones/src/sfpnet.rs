@@ -7,17 +7,16 @@ mod gate;
 mod scenario_dnn;
 
 use crate::{
-    ModelEntry,
-    behaviours::{Din, DinConfig, TokenVector, check_sequences, mean_of},
-    config::{check_layers, check_number, one_task},
+    behaviours::{Behaviours, Din, DinConfig, TokenVector, mean_of},
     domain_embedding::DomainEmbedding,
 };
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use block::Block;
 use scenarec_data::{Role, Schema};
 use scenarec_train::{
-    Build, CtrModel, Embedded, EmbeddedSequence, InitScheme, Net, Output, Params,
-    config::{check, resolve},
+    Build, CtrModel, Embedded, EmbeddedSequence, InitScheme, ModelEntry, Net, Output, Params,
+    config::{check, check_layers, check_number, resolve},
+    model::one_task,
 };
 use scenario_dnn::ScenarioDnn;
 use serde::{Deserialize, Serialize};
@@ -119,7 +118,7 @@ pub struct SfpNet {
     fields: Vec<i64>,
     /// Places of the item's fields among those.
     item: Vec<i64>,
-    tokens: TokenVector,
+    behaviours: Behaviours,
     blocks: Vec<Block>,
     attention: Din,
     dnn: ScenarioDnn,
@@ -129,22 +128,31 @@ impl SfpNet {
     /// The model with its tables. It has one task, and no place for real numbers.
     pub fn net(schema: &Schema, config: &SfpNetConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
-        check_sequences(schema)?;
+        let behaviours = Behaviours::new(schema, config.tokens)?;
+        let target = behaviours.target()?.to_vec();
         if let Some((_, field)) = schema.reals().next() {
             anyhow::bail!("sfpnet has no place for real numbers, and {:?} is one", field.name);
         }
-        let roles: Vec<Role> = schema.embedded().map(|(_, f)| f.role).collect();
-        ensure!(roles.contains(&Role::Item), "sfpnet: the data have no field of the item to attend with");
         Net::new(schema, config.dim, config.init, build, |p| {
-            Ok(Box::new(Self::new(p, schema, &roles, config)))
+            Ok(Box::new(Self::new(p, schema, behaviours, &target, config)))
         })
     }
 
-    fn new(p: &mut Params, schema: &Schema, roles: &[Role], config: &SfpNetConfig) -> Self {
+    fn new(
+        p: &mut Params,
+        schema: &Schema,
+        behaviours: Behaviours,
+        target: &[i64],
+        config: &SfpNetConfig,
+    ) -> Self {
         let d = config.dim as i64;
-        let fields: Vec<i64> =
-            (0..roles.len()).filter(|f| roles[*f] != Role::Scenario).map(|f| f as i64).collect();
-        let own = fields.iter().enumerate().filter(|(_, f)| roles[**f as usize] == Role::Item);
+        let fields: Vec<i64> = schema
+            .embedded()
+            .enumerate()
+            .filter(|(_, (_, f))| f.role != Role::Scenario)
+            .map(|(place, _)| place as i64)
+            .collect();
+        let own = fields.iter().enumerate().filter(|(_, f)| target.contains(f));
         let item = own.map(|(place, _)| place as i64).collect();
         let n = fields.len() as i64;
         let block =
@@ -154,7 +162,7 @@ impl SfpNet {
             blocks: (0..config.blocks).map(|l| block(l, p)).collect(),
             attention: Din::new(&mut p.sub("attention"), d, &config.attention),
             dnn: ScenarioDnn::new(&mut p.sub("dnn"), (n + 1) * d, d, &config.hidden, config.scenario_dnn),
-            tokens: config.tokens,
+            behaviours,
             fields,
             item,
         }
@@ -163,7 +171,7 @@ impl SfpNet {
     /// The fields and behaviours after the last block.
     fn tailored(&self, x: &Embedded, s: &Tensor) -> (Tensor, EmbeddedSequence) {
         let places = Tensor::from_slice(&self.fields).to_device(x.fields.device());
-        let start = (x.fields.index_select(1, &places), self.tokens.of(x));
+        let start = (x.fields.index_select(1, &places), self.behaviours.tokens(x));
         self.blocks.iter().fold(start, |(x, v), block| block.forward(&x, v, s))
     }
 }

@@ -4,16 +4,16 @@
 //!
 //! Shapes: B rows, D domains, T tasks, E last width of the bottom.
 use crate::{
-    ModelEntry,
-    config::{check_layers, check_stacks, flat_width},
+    config::{check_stacks, flat_width},
     domain_embedding::DomainEmbedding,
+    entry,
     heads::Heads,
 };
 use anyhow::Result;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, InitScheme, Net, Output, Params,
-    config::resolve,
+    Build, CtrModel, Embedded, InitScheme, ModelEntry, Net, Output, Params,
+    config::{check_layers, resolve},
     nn::{Mlp, MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl SharedBottomConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "shared_bottom",
     &["towers.*"],
     |value| resolve(value, SharedBottomConfig::check),

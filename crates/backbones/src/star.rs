@@ -6,10 +6,10 @@ mod original;
 mod partitioned_norm;
 mod reduced;
 
-use crate::{ModelEntry, config::check_stacks};
+use crate::{config::check_stacks, entry};
 use anyhow::Result;
 use scenarec_data::Schema;
-use scenarec_train::{Build, InitScheme, Net, config::resolve};
+use scenarec_train::{Build, InitScheme, ModelEntry, Net, config::resolve};
 use serde::{Deserialize, Serialize};
 
 pub use original::Star;
@@ -71,7 +71,7 @@ impl StarConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "star",
     &["{norm,layers.*,representation.star}.own*"],
     |value| resolve(value, StarConfig::check),

@@ -2,16 +2,16 @@
 //! fields, without crossed features and without a bias; the deep part sees the embedded fields only.
 //!
 //! Shapes: B rows, F embedded fields, R real fields, d width.
-use crate::{
-    ModelEntry,
-    config::{DeepConfig, one_task},
-};
+use crate::{config::DeepConfig, entry};
 use anyhow::Result;
 use scenarec_data::Schema;
-use scenarec_train::{Build, CtrModel, Embedded, Init, Net, Output, Params, config::resolve, nn::Mlp};
+use scenarec_train::{
+    Build, CtrModel, Embedded, Init, ModelEntry, Net, Output, Params, config::resolve, model::one_task,
+    nn::Mlp,
+};
 use tch::Tensor;
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "wide_deep",
     &["wide.weight", "mlp.*"],
     |value| resolve(value, DeepConfig::check),

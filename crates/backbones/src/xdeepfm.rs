@@ -5,15 +5,16 @@
 mod cin;
 
 use crate::{
-    ModelEntry,
-    config::{check_deep, flat_width, one_task},
+    config::{check_deep, flat_width},
+    entry,
 };
 use anyhow::Result;
 use cin::Cin;
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, CtrModel, Embedded, Init, InitScheme, Net, Output, Params,
+    Build, CtrModel, Embedded, Init, InitScheme, ModelEntry, Net, Output, Params,
     config::{check, resolve},
+    model::one_task,
     nn::{Mlp, MlpConfig, Norm},
 };
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,7 @@ impl XDeepFmConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "xdeepfm",
     &["{bias,mlp.*}", "cin.*"],
     |value| resolve(value, XDeepFmConfig::check),

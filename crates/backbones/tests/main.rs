@@ -2,10 +2,8 @@
 mod adasparse;
 mod aesm2;
 mod configs;
-mod contract;
 mod m3oe;
 mod maria;
 mod pepnet;
 mod scopes;
 mod sfpnet;
-mod specific;

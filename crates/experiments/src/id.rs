@@ -14,6 +14,7 @@ pub fn source_hash(name: &str) -> Result<&'static str> {
         "data" => env!("SCENAREC_SOURCE_DATA"),
         "train" => env!("SCENAREC_SOURCE_TRAIN"),
         "backbones" => env!("SCENAREC_SOURCE_BACKBONES"),
+        "contrastive" => env!("SCENAREC_SOURCE_CONTRASTIVE"),
         "baselines" => env!("SCENAREC_SOURCE_BASELINES"),
         "diffusion" => env!("SCENAREC_SOURCE_DIFFUSION"),
         "recipes" => env!("SCENAREC_SOURCE_RECIPES"),
@@ -24,7 +25,8 @@ pub fn source_hash(name: &str) -> Result<&'static str> {
 
 /// The crates whose code a job runs, with the hashes of their sources.
 pub fn sources(job: &Job) -> Result<BTreeMap<String, String>> {
-    let mut crates = vec!["data", "train", "backbones", "recipes", "dependencies"];
+    let of_model = crate::models::crate_of(&job.model);
+    let mut crates = vec!["data", "train", of_model, "recipes", "dependencies"];
     if let Some(name) = job.method.get("name").and_then(|n| n.as_str()) {
         let method = METHODS.iter().find(|m| m.name == name);
         crates.extend(method.with_context(|| format!("unknown method {name:?}"))?.crates);

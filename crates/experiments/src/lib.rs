@@ -11,6 +11,7 @@ pub mod id;
 pub mod job;
 pub mod methods;
 pub mod metric;
+pub mod models;
 pub mod parity;
 pub mod plan;
 pub mod recipes;

@@ -32,5 +32,5 @@ fn no_crate_uses_one_of_its_own_layer_or_above() {
             }
         }
     }
-    assert_eq!(seen.len(), 6, "{seen:?}");
+    assert_eq!(seen.len(), 7, "{seen:?}");
 }

@@ -1,6 +1,7 @@
 //! Tests of the whole: configuration, ids, killing and going on, the command line.
 mod augment;
 mod cli;
+mod contract;
 mod errors;
 mod extend;
 mod golden;
@@ -14,4 +15,5 @@ mod resume;
 mod scatter;
 mod search;
 mod smoke;
+mod specific;
 mod warm;

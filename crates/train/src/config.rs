@@ -32,6 +32,17 @@ pub fn check_dropout(p: f64, key: &str) -> Result<()> {
     check((0.0..1.0).contains(&p), key, || format!("{p} is not in [0, 1)"))
 }
 
+/// Refuses widths of a network that needs a layer.
+pub fn check_layers(key: &str, widths: &[i64]) -> Result<()> {
+    check(!widths.is_empty(), key, || "no layer".into())?;
+    check(widths.iter().all(|w| *w > 0), key, || "a width below 1".into())
+}
+
+/// Refuses to build nothing at all.
+pub fn check_number(number: i64, key: &str) -> Result<()> {
+    check(number > 0, key, || format!("{number} is below 1"))
+}
+
 /// A configuration read from `value`, checked, and written back with every default filled in.
 pub fn resolve<C: Serialize + DeserializeOwned>(
     value: Value,

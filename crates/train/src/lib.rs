@@ -8,6 +8,7 @@ pub mod fit;
 pub mod init;
 mod memory;
 pub mod metrics;
+pub mod model;
 pub mod net;
 pub mod nn;
 pub mod optim;
@@ -27,6 +28,7 @@ pub use embedding::{Backend, Embedded, EmbeddedSequence, FeatureEmbedding};
 pub use fit::{Epochs, Stopping, Trained, fit};
 pub use init::{Init, InitScheme};
 pub use memory::to_vec;
+pub use model::ModelEntry;
 pub use net::{
     Build, CtrModel, Mode, Net, Output, Weights, bce, labels, loss, predict, scenario_weights, weighted_bce,
 };

@@ -1,5 +1,6 @@
 //! Test support, for the tests of this crate and of those built on it: a small made-up dataset with every kind of field,
 //! a small net, and weights without symmetry. No run uses it.
+use crate::model::{ModelEntry, named};
 use crate::{
     Build, CtrModel, Embedded, Feed, InitScheme, Net, Output, Params, State, Weights,
     nn::{Mlp, MlpConfig, Norm},
@@ -7,7 +8,8 @@ use crate::{
 };
 use rand::RngExt;
 use scenarec_data::{Column, Dataset, Field, Kind, Pooling, Provenance, Role, Schema, Sequence, Table};
-use std::sync::Arc;
+use serde_yaml::Value;
+use std::{fs, path::Path, sync::Arc};
 use tch::Tensor;
 
 /// Items 1 to 39; 0 is padding.
@@ -16,6 +18,24 @@ pub const ITEMS: usize = 40;
 pub const FIRST_NEW: u32 = 30;
 /// Width of the vectors of [`net`].
 pub const DIM: usize = 4;
+
+/// The configuration in `configs/models/<name>.yaml` of one of these models, complete.
+pub fn model_config(models: impl Iterator<Item = &'static ModelEntry> + Clone, name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../configs/models/{name}.yaml"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let file: Value = serde_yaml::from_str(&text).expect("the file is YAML");
+    let mut config = file["config"].clone();
+    config["name"] = file["model"].clone();
+    let entry = named(models, file["model"].as_str().expect("a name")).expect("a model of the registry");
+    entry.resolve(config).expect("a good configuration")
+}
+
+/// Takes the real fields out of a dataset.
+pub fn without_reals(data: &mut Dataset) {
+    data.columns.retain(|c| !matches!(c, Column::Real(_)));
+    data.schema.fields.retain(|f| f.kind != Kind::Real);
+    data.schema.side.retain(|name| data.schema.fields.iter().any(|f| f.name == *name));
+}
 
 /// Ids, bags of every pooling, a sequence, reals, shared tables, two scenarios.
 pub fn schema(tasks: usize) -> Schema {

@@ -76,7 +76,7 @@ struct ParityFile {
 pub fn run(args: &ParityArgs) -> Result<()> {
     let file = read_config(args)?;
     let build = Build::cpu(args.seed);
-    let mut net = scenarec_backbones::build(&file.schema, &file.model, build)?;
+    let mut net = crate::models::build(&file.schema, &file.model, build)?;
     let dim = net.weights.tables.dim();
     let mut module = args.module.as_ref().map(|name| Module::new(name, &file, dim, build)).transpose()?;
     if args.init {
@@ -114,9 +114,8 @@ fn read_config(args: &ParityArgs) -> Result<ParityFile> {
     if file.model.get("dropout").is_some() {
         file.model["dropout"] = Value::from(0.0);
     }
-    file.model = scenarec_backbones::model(&args.model)?
-        .resolve(file.model)
-        .with_context(|| format!("{path}: model"))?;
+    file.model =
+        crate::models::model(&args.model)?.resolve(file.model).with_context(|| format!("{path}: model"))?;
     Ok(file)
 }
 

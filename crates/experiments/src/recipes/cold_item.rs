@@ -157,7 +157,7 @@ impl<'a> Task<'a> {
     }
 
     fn net(&self) -> Result<Net> {
-        scenarec_backbones::build(&self.data.schema, &self.job.model, self.build)
+        crate::models::build(&self.data.schema, &self.job.model, self.build)
     }
 
     fn method(&self, net: &Net) -> Result<Box<dyn ColdItemMethod>> {

@@ -42,6 +42,7 @@ mod augment;
 mod cold_item;
 mod fit;
 mod representations;
+mod similarity;
 mod statistics;
 mod step_time;
 
@@ -57,6 +58,7 @@ pub const RECIPES: &[Recipe] = &[
     fit::RECIPE,
     fit::BILEVEL,
     representations::RECIPE,
+    similarity::RECIPE,
     statistics::RECIPE,
     step_time::RECIPE,
 ];

@@ -74,7 +74,7 @@ fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     let (new_items, new_ids) = one_row_per_item(&Feed::new(data.clone(), part("warm_a")?.to_vec()));
 
     let build = Build { seed: job.seed, device, backend: Backend::for_device(device) };
-    let mut net = scenarec_backbones::build(&data.schema, &job.model, build)?;
+    let mut net = crate::models::build(&data.schema, &job.model, build)?;
     let mut method = methods::build(&data.schema, &job.method, net.weights.tables.dim(), build)?;
     let clock = StepClock::new(context.progress);
     let mut items = ColdItems {

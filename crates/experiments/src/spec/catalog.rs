@@ -5,10 +5,10 @@ use super::{
     names::unknown_name,
     source::{Source, keys},
 };
+use crate::models::models;
 use crate::{methods::METHODS, recipes::RECIPES};
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
-use scenarec_backbones::MODELS;
 use scenarec_data::DatasetConfig;
 use serde::Deserialize;
 use serde_yaml::{Mapping, Value};
@@ -150,7 +150,7 @@ impl Catalog {
         }
         let entry = entry.ok_or_else(|| source.error_at(&[], format!("missing key `{kind}`")))?;
         let known: Vec<&str> = match kind {
-            "model" => MODELS.iter().map(|m| m.name).collect(),
+            "model" => models().map(|m| m.name).collect(),
             _ => METHODS.iter().map(|m| m.name).collect(),
         };
         if !known.contains(&entry.as_str()) {
@@ -238,7 +238,7 @@ impl ComponentFile {
     /// The registry's check of the settings; `name`, the registry's name, is one of them.
     pub fn checked(&self, layered: &Layered) -> Result<Value> {
         let resolve = |config| match self.kind {
-            "model" => scenarec_backbones::model(&self.entry)?.resolve(config),
+            "model" => crate::models::model(&self.entry)?.resolve(config),
             _ => (crate::methods::method(&self.entry)?.resolve)(config),
         };
         let mut named = layered.clone();

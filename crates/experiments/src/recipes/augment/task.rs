@@ -10,12 +10,12 @@ use super::{
     settings::{FitSettings, PretrainSettings, Settings, StopBy, Training},
     train::{score, supervised},
 };
+use crate::models::model;
 use crate::{
     job::{Job, JobContext},
     methods,
 };
 use anyhow::{Context, Result, ensure};
-use scenarec_backbones::model;
 use scenarec_data::{Dataset, Prepared, Splits};
 use scenarec_diffusion::diff_msr::ClassifierRows;
 use scenarec_train::{
@@ -82,7 +82,7 @@ impl<'a> Task<'a> {
     }
 
     fn net(&self) -> Result<Net> {
-        scenarec_backbones::build(&self.data.schema, &self.job.model, self.build)
+        crate::models::build(&self.data.schema, &self.job.model, self.build)
     }
 
     fn pretrained(&self, context: &JobContext<'_>) -> Result<Net> {

@@ -4,9 +4,10 @@ use super::{
     train::{Pieces, scenario, score, step},
 };
 use crate::job::Job;
+use crate::models::model;
 use anyhow::{Context, Result, ensure};
-use scenarec_backbones::{ModelEntry, model};
 use scenarec_data::{Prepared, Role, Schema};
+use scenarec_train::ModelEntry;
 use scenarec_train::{
     Backend, Build, Epochs, Feed, Mode, OptimSpec, Optimizer, Progress, Scope, State, Stopping, fit,
     net::load_state, open_device, params::Selection, rng,
@@ -56,7 +57,7 @@ pub fn extend(
     let (train, valid) = (feed("train")?, feed("valid")?);
 
     let build = Build { seed: job.seed, device, backend: Backend::for_device(device) };
-    let mut net = scenarec_backbones::build(&data.schema, &job.model, build)?;
+    let mut net = crate::models::build(&data.schema, &job.model, build)?;
     net.weights.load(&load_state(file)?, "")?;
     let entry = model(job.model.get("name").and_then(|n| n.as_str()).unwrap_or_default())?;
     let globs = own_parameters(entry, &data.schema, &net.weights.names())?;

@@ -17,7 +17,7 @@ use settings::{BilevelSettings, Settings};
 use std::sync::Arc;
 
 pub use extend::{Extended, extend};
-pub(super) use settings::{How, Outer, Part, Training, check_training};
+pub(super) use settings::{FitTraining, How, Outer, Part, Training, check_fit_training, check_training};
 pub(super) use train::Scoped;
 
 /// File of a run's only net.

@@ -22,7 +22,7 @@ pub(super) struct Settings {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FitTraining {
+pub(in crate::recipes) struct FitTraining {
     /// Passes over the training rows at most.
     pub epochs: usize,
     /// Epochs without a better validation score after which training stops; the best one is evaluated.
@@ -85,17 +85,7 @@ pub(in crate::recipes) enum StopBy {
 
 impl Settings {
     pub fn how(&self) -> How {
-        let FitTraining { epochs, patience, stop_by, batch, lr_decay, optim } = self.training;
-        let training = Training {
-            epochs,
-            patience,
-            batch,
-            micro_batch: batch,
-            loss: Loss::Mean,
-            keep: Keep::Best,
-            optim,
-        };
-        How { training, outer: None, stop_by, lr_decay, without: self.without.clone() }
+        How { without: self.without.clone(), ..How::fit(self.training) }
     }
 }
 
@@ -106,6 +96,21 @@ impl BilevelSettings {
 }
 
 impl How {
+    /// As the recipe `fit` trains, on all scenarios.
+    pub fn fit(training: FitTraining) -> Self {
+        let FitTraining { epochs, patience, stop_by, batch, lr_decay, optim } = training;
+        let training = Training {
+            epochs,
+            patience,
+            batch,
+            micro_batch: batch,
+            loss: Loss::Mean,
+            keep: Keep::Best,
+            optim,
+        };
+        Self { training, outer: None, stop_by, lr_decay, without: Vec::new() }
+    }
+
     /// As M3oE is trained.
     pub fn bilevel(training: Training, outer: Outer) -> Self {
         let without = Vec::new();
@@ -193,14 +198,17 @@ pub(in crate::recipes) enum Data {
 }
 
 pub(super) fn resolve(value: Value) -> Result<Value> {
-    scenarec_train::config::resolve(value, |s: &Settings| {
-        let decay = s.training.lr_decay;
-        check(decay > 0.0 && decay <= 1.0, "training.lr_decay", || format!("{decay} is not in (0, 1]"))?;
-        check(s.training.stop_by != StopBy::Never || decay == 1.0, "training.lr_decay", || {
-            "there is no decay where no epoch is scored".into()
-        })?;
-        check_steps(&s.how().training)
-    })
+    scenarec_train::config::resolve(value, |s: &Settings| check_fit_training(&s.training))
+}
+
+/// Settings that make sense, or what is wrong.
+pub(in crate::recipes) fn check_fit_training(training: &FitTraining) -> Result<()> {
+    let decay = training.lr_decay;
+    check(decay > 0.0 && decay <= 1.0, "training.lr_decay", || format!("{decay} is not in (0, 1]"))?;
+    check(training.stop_by != StopBy::Never || decay == 1.0, "training.lr_decay", || {
+        "there is no decay where no epoch is scored".into()
+    })?;
+    check_steps(&How::fit(*training).training)
 }
 
 pub(super) fn resolve_bilevel(value: Value) -> Result<Value> {

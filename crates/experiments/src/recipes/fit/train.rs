@@ -4,8 +4,8 @@ use super::{
     settings::{Data, How, Keep, Loss, Mode, Outer, Part, StopBy},
 };
 use crate::job::{Job, JobContext};
+use crate::models::model;
 use anyhow::{Context, Result};
-use scenarec_backbones::model;
 use scenarec_data::{Dataset, Schema, Splits};
 use scenarec_train::{
     Backend, Batch, Build, Epochs, Feed, Mode as Frozen, Net, Optimizer, Scope, Stopping, fit, labels,
@@ -62,7 +62,7 @@ impl<'a> Scoped<'a> {
         // Models of one run differ in their initial values.
         let seed = rng::derive(job.seed, &name);
         let build = Build { seed, device, backend: Backend::for_device(device) };
-        let net = scenarec_backbones::build(&scope.schema(&data.schema), &job.model, build)?;
+        let net = crate::models::build(&scope.schema(&data.schema), &job.model, build)?;
         let entry = model(job.model.get("name").and_then(|n| n.as_str()).unwrap_or_default())?;
         let names = net.weights.names();
         let has = |glob: &str| scenarec_train::params::Selection::new(&[glob])?.split(names.clone());

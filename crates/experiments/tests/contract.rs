@@ -1,18 +1,22 @@
 //! What every model of the registry must do, in its default configuration.
-use crate::configs::default_config;
-use scenarec_backbones::{MODELS, ModelEntry, build, model};
-use scenarec_data::{Column, Dataset, Kind as FieldKind};
+use scenarec_data::{Column, Dataset, Field, Kind as FieldKind, Sequence, Tokens};
+use scenarec_experiments::models::{build, model, models};
 use scenarec_train::{
-    Backend, Build, Feed, Mode, Net, OptimSpec, Optimizer, State,
+    Backend, Build, Feed, Mode, ModelEntry, Net, OptimSpec, Optimizer, State,
     batch::gather,
     labels, loss, metrics,
     params::Selection,
     predict,
-    testing::{all, changed, dataset, distance, magnitude, schema, scramble},
+    testing::{all, changed, dataset, distance, magnitude, model_config, schema, scramble, without_reals},
 };
 use serde_yaml::Value;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
+
+/// A model's configuration in the file of its name.
+pub fn default_config(model: &ModelEntry) -> Value {
+    model_config(models(), &model.name.replace('_', "-"))
+}
 
 /// Parameters whose gradient is rightly nothing but rounding, by model. Those named here must have such a gradient.
 fn without_gradient(model: &str) -> &'static [&'static str] {
@@ -30,7 +34,7 @@ fn without_gradient(model: &str) -> &'static [&'static str] {
 pub fn tasks(model: &str) -> usize {
     match model {
         "deepfm" | "wide_deep" | "dcn" | "pnn" | "mlp" | "fnn" | "xdeepfm" | "sfpnet" | "aesm2"
-        | "adasparse" => 1,
+        | "adasparse" | "sacn" => 1,
         _ => 2,
     }
 }
@@ -42,16 +46,28 @@ pub fn data(model: &str) -> Arc<Dataset> {
         data.schema.scenarios.truncate(1);
         data.scenario.fill(0);
     }
-    if model == "sfpnet" {
+    if ["sfpnet", "sacn"].contains(&model) {
         without_reals(&mut data);
+    }
+    if model == "sacn" {
+        with_attributes(&mut data);
     }
     Arc::new(data)
 }
 
-fn without_reals(data: &mut Dataset) {
-    data.columns.retain(|c| !matches!(c, Column::Real(_)));
-    data.schema.fields.retain(|f| f.kind != FieldKind::Real);
-    data.schema.side.retain(|name| data.schema.fields.iter().any(|f| f.name == *name));
+/// The years and the genres of the items in the history, as sequences of attributes.
+fn with_attributes(data: &mut Dataset) {
+    let place = data.schema.fields.iter().position(|f| matches!(f.kind, FieldKind::Sequence { .. }));
+    let place = place.expect("a sequence");
+    let Column::Sequence(Sequence { spans, tokens }) = &data.columns[place] else { panic!("a sequence") };
+    let (spans, tokens, field) = (spans.clone(), tokens.clone(), data.schema.fields[place].clone());
+    for (table, rows) in [("year", 5), ("genre", 8)] {
+        let values = tokens.values.iter().map(|item| item % rows).collect();
+        let tokens = Tokens { values, ..tokens.clone() };
+        data.columns.push(Column::Sequence(Sequence { spans: spans.clone(), tokens }));
+        let own = Field { name: format!("{table}s"), table: Some(table.into()), ..field.clone() };
+        data.schema.fields.push(own);
+    }
 }
 
 /// A model in its default configuration, with data for it.
@@ -64,7 +80,7 @@ struct Case {
 /// A case for every entry of the registry, its configuration from configs/models.
 fn cases() -> Vec<Case> {
     let case = |m: &ModelEntry| Case { name: m.name, config: default_config(m), data: data(m.name) };
-    MODELS.iter().map(case).collect()
+    models().map(case).collect()
 }
 
 impl Case {
@@ -122,7 +138,7 @@ fn first(n: u32) -> Vec<u32> {
 
 #[test]
 fn every_model_is_known_by_its_name() {
-    assert!(!MODELS.is_empty());
+    assert!(models().count() > 20);
     for case in cases() {
         assert_eq!(model(case.name).unwrap().name, case.name);
         let mut wrong = case.config.clone();
@@ -340,8 +356,8 @@ fn a_seed_decides_the_start_and_the_masks() {
 fn dense_tables_agree_with_deferred_ones() {
     for case in cases().into_iter().map(Case::without_dropout) {
         let with = |backend| {
-            let build = Build { seed: 1, device: Device::Cpu, backend };
-            scenarec_backbones::build(&case.data.schema, &case.config, build).unwrap()
+            let how = Build { seed: 1, device: Device::Cpu, backend };
+            build(&case.data.schema, &case.config, how).unwrap()
         };
         let (mut deferred, mut dense) = (with(Backend::Deferred), with(Backend::Dense));
         scramble(&mut deferred.weights, 1);

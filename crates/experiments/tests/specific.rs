@@ -1,16 +1,13 @@
 //! What belongs to single scenarios: the registry's `specific` and `isolated`.
-use crate::{
-    configs::{config_file, default_config},
-    contract::data,
-};
-use scenarec_backbones::{MODELS, ModelEntry, build, model};
+use crate::contract::{data, default_config};
 use scenarec_data::Dataset;
+use scenarec_experiments::models::{build, model, models};
 use scenarec_train::{
-    Build, Mode, Net, OptimSpec, Optimizer,
+    Build, Mode, ModelEntry, Net, OptimSpec, Optimizer,
     batch::gather,
     labels, loss,
     params::Selection,
-    testing::{dataset, distance, magnitude, scramble},
+    testing::{dataset, distance, magnitude, model_config, scramble},
 };
 use serde_yaml::Value;
 use std::{collections::BTreeSet, fs, path::Path};
@@ -69,11 +66,11 @@ fn specific_parameters_are_dense_and_every_configuration_has_them() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/models");
     let files = fs::read_dir(folder).unwrap().map(|f| f.unwrap().path());
     let stems: BTreeSet<String> = files.map(|f| f.file_stem().unwrap().to_str().unwrap().into()).collect();
-    let mut configs: Vec<Value> = stems.iter().map(|stem| config_file(stem)).collect();
-    let mut without_linear = config_file("xdeepfm");
+    let mut configs: Vec<Value> = stems.iter().map(|stem| model_config(models(), stem)).collect();
+    let mut without_linear = model_config(models(), "xdeepfm");
     without_linear["linear"] = false.into();
     configs.push(without_linear);
-    configs.push(with_levels(&config_file("adatt"), 2));
+    configs.push(with_levels(&model_config(models(), "adatt"), 2));
     for config in configs {
         let name = entry(&config).name;
         let net = build(&data(name).schema, &config, Build::cpu(1)).unwrap();
@@ -88,8 +85,9 @@ fn specific_parameters_are_dense_and_every_configuration_has_them() {
 
 #[test]
 fn isolated_models_keep_what_other_scenarios_see() {
-    let variants = ["mmoe-diff-msr", "star-diff-msr", "star-reduced"].map(config_file);
-    for config in MODELS.iter().map(default_config).chain(variants) {
+    let variants =
+        ["mmoe-diff-msr", "star-diff-msr", "star-reduced"].map(|name| model_config(models(), name));
+    for config in models().map(default_config).chain(variants) {
         let entry = entry(&config);
         // An MLP has one scenario.
         if entry.name == "mlp" {
@@ -124,7 +122,7 @@ fn one_scenarios_rows_give_the_others_copies_no_gradient() {
         "maria",
     ];
     for file in files {
-        let mut config = config_file(file);
+        let mut config = model_config(models(), file);
         if file == "m3oe" {
             // A gate over one expert learns nothing.
             config["shared_experts"] = 2.into();

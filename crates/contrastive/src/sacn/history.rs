@@ -1,0 +1,43 @@
+//! A row's behaviours with the most recent one last, so that places count from now.
+//!
+//! Shapes: B rows, L tokens (the batch's most), N tokens at most, d width.
+use scenarec_train::Embedded;
+use tch::{Kind, Tensor};
+
+/// The sequences of a batch.
+pub(super) struct History {
+    /// The sequences in the schema's order, each [B, L, d], 0 at padding, which stands before a row's tokens.
+    pub sequences: Vec<Tensor>,
+    /// 1 where there is a token, [B, L].
+    pub mask: Tensor,
+    /// 1 for rows with a token, `[B]`.
+    pub any: Tensor,
+}
+
+impl History {
+    pub fn new(x: &Embedded) -> Self {
+        let given = &x.sequences[0].mask; // Padding behind the tokens.
+        let (rows, len) = given.size2().expect("[B, L]");
+        let device = given.device();
+        let tokens = given.sum_dim_intlist([1i64].as_slice(), true, Kind::Int64);
+        let place = Tensor::arange(len, (Kind::Int64, device)) - (len - &tokens);
+        let mask = place.ge(0).to_kind(Kind::Float);
+        let row = Tensor::arange(rows, (Kind::Int64, device)).unsqueeze(1) * len;
+        let from = (place.clamp_min(0) + row).flatten(0, 1);
+        let cover = mask.unsqueeze(2);
+        let moved = |s: &Tensor| s.flatten(0, 1).index_select(0, &from).view_as(s) * &cover;
+        Self {
+            sequences: x.sequences.iter().map(|s| moved(&s.x)).collect(),
+            any: tokens.squeeze_dim(1).gt(0).to_kind(Kind::Float),
+            mask,
+        }
+    }
+}
+
+/// The vectors of all tokens as one, padded before them to N tokens.
+///
+/// # Shapes
+/// [B, L, d] -> [B, N d]
+pub(super) fn flat(x: &Tensor, n: i64) -> Tensor {
+    x.constant_pad_nd([0, 0, n - x.size()[1], 0]).flatten(1, 2)
+}
