@@ -9,6 +9,7 @@ mod scenario_dnn;
 use crate::{
     behaviours::{Behaviours, Din, DinConfig, TokenVector, mean_of},
     domain_embedding::DomainEmbedding,
+    entry,
 };
 use anyhow::Result;
 use block::Block;
@@ -98,7 +99,7 @@ impl SfpNetConfig {
     }
 }
 
-pub(crate) const ENTRY: ModelEntry = ModelEntry::new(
+pub(crate) const ENTRY: ModelEntry = entry(
     "sfpnet",
     &["{attention.*,blocks.*,dnn.*,domain}"],
     |value| resolve(value, SfpNetConfig::check),

@@ -114,6 +114,16 @@ pub enum Loader {
     },
 }
 
+impl AliCcpBehaviours {
+    /// How many entries of each history field are read.
+    pub(crate) fn per_channel(self) -> u32 {
+        match self {
+            Self::Histories { per_channel, .. } => per_channel,
+            Self::Clicks { .. } => 0,
+        }
+    }
+}
+
 /// What becomes of Ali-CCP's four combination fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

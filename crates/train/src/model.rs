@@ -96,9 +96,9 @@ impl ModelEntry {
         Self { one_logit: true, ..self }
     }
 
-    /// A model that reads behaviour sequences.
+    /// A model that reads behaviour sequences: nothing that would take them from it stands around it.
     pub const fn sequences(self) -> Self {
-        Self { sequences: true, ..self }
+        Self { sequences: true, around: None, ..self }
     }
 
     /// A model with parameters that the recipe `bilevel` learns in its outer step.

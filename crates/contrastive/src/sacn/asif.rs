@@ -3,6 +3,7 @@
 //!
 //! Shapes: B rows, L tokens of N at most, d width, h heads of width c.
 use super::encoder::{Rest, Scores, last, positions};
+use super::history::lowered;
 use scenarec_train::Params;
 use tch::{Kind, Tensor};
 
@@ -54,7 +55,7 @@ pub(super) fn alignment(items: &Tensor, attributes: &[Tensor], mask: &Tensor, te
     let unit =
         |x: &Tensor| x / (x.square().sum_dim_intlist([-1i64].as_slice(), true, None::<Kind>) + EPS).sqrt();
     let similarity = unit(items).bmm(&unit(&sum(attributes)).transpose(1, 2)) / temperature;
-    let padded = (1.0f64 - mask) * -1e9;
+    let padded = lowered(mask);
     let positive = similarity.diagonal(0, 1, 2);
     let of = |dim: i64, padded: Tensor| (&similarity + padded).logsumexp([dim].as_slice(), false) - &positive;
     let both = of(2, padded.unsqueeze(1)) + of(1, padded.unsqueeze(2));

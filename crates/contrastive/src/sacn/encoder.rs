@@ -1,14 +1,12 @@
 //! What the two attribute-aware encoders that stand in for SACN's own have in common.
 //!
 //! Shapes: B rows, L tokens of N at most, d width, h heads of width c.
+use super::history::lowered;
 use scenarec_train::{
     Init, Params,
     nn::{LayerNorm, Linear},
 };
 use tch::{Kind, Tensor};
-
-/// What a padded key's score is lowered by: its weight is exactly 0.
-const MASKED: f64 = -1e9;
 
 /// A matrix whose output is cut into heads. Parameter `weight` [in, out].
 #[derive(Debug)]
@@ -91,7 +89,7 @@ impl Rest {
     /// # Shapes
     /// x [B, L, d], scores [B, h, L, L] (scaled), mask [B, L] -> [B, L, d], 0 at padding
     pub fn forward(&self, x: &Tensor, scores: &Tensor, mask: &Tensor) -> Tensor {
-        let padded = ((1.0f64 - mask) * MASKED).unsqueeze(1).unsqueeze(1);
+        let padded = lowered(mask).unsqueeze(1).unsqueeze(1);
         let heads = (scores + padded).softmax(-1, Kind::Float).matmul(&self.value.forward(x));
         let joined = heads.transpose(1, 2).flatten(2, 3);
         let x = self.norm.forward(&(x + self.out.forward(&joined)));

@@ -34,6 +34,14 @@ impl History {
     }
 }
 
+/// What the scores of padded keys are lowered by, so far that softmax gives them exactly 0; 0 for tokens.
+///
+/// # Shapes
+/// mask [B, L] -> [B, L]
+pub(super) fn lowered(mask: &Tensor) -> Tensor {
+    (mask - 1.0) * 1e9
+}
+
 /// The vectors of all tokens as one, padded before them to N tokens.
 ///
 /// # Shapes

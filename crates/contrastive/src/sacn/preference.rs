@@ -1,12 +1,10 @@
 //! Preferences: self-attention over a history, whose projections the scenario and the target modulate (Eqs. 1 to 4).
 //!
 //! Shapes: B rows, K scenarios, L tokens, d width, h heads of width c.
+use super::history::lowered;
 use super::modulation::{Modulation, Modulator};
 use scenarec_train::{Init, Params};
 use tch::{Kind, Tensor};
-
-/// What a padded key's score is lowered by: its weight is exactly 0.
-const MASKED: f64 = -1e9;
 
 /// Q, K, V = X (W ⊙ G), head = softmax(Q Kᵀ / √c) V, X̂ = [head_1 ‖ … ‖ head_h] W_O, with one G for all of a row's matrices. No
 /// positions, no residual, no normalisation, one layer.
@@ -74,7 +72,7 @@ impl Preference {
         let (b, l, k, _) = projected.size4().expect("[B, L, K, 3 d]");
         let parts = projected.view([b, l, k, 3, self.heads, self.head]).permute([3, 0, 2, 4, 1, 5]);
         let [q, keys, v] = [0, 1, 2].map(|i| parts.select(0, i)); // [B, K, h, L, c]
-        let padded = ((1.0f64 - mask) * MASKED).view([b, 1, 1, 1, l]);
+        let padded = lowered(mask).view([b, 1, 1, 1, l]);
         let scores = q.matmul(&keys.transpose(3, 4)) / (self.head as f64).sqrt() + padded;
         let heads = scores.softmax(-1, Kind::Float).matmul(&v);
         let joined = heads.transpose(2, 3).reshape([b, k, l, self.dim]);

@@ -8,17 +8,13 @@ use std::path::Path;
 const LINES: [u64; 2] = [235, 11_000];
 /// Bytes of an impression's columns: 18 ids, of which one has room for five, four values, a span, and what no field is.
 const ROW: u64 = 132;
-/// Bytes of a behaviour: id, channel, value.
+/// Bytes of a behaviour: id, channel, value. Clicks, shared by all of a user's rows, are few.
 const BEHAVIOUR: u64 = 12;
 
 /// An error where the columns are more than the memory that is free. Files that are missing count nothing here.
 pub(crate) fn check(behaviours: AliCcpBehaviours, folder: &Path) -> Result<()> {
-    let per_channel = match behaviours {
-        AliCcpBehaviours::Histories { per_channel, .. } => per_channel,
-        AliCcpBehaviours::Clicks { .. } => 0, // Shared by all of a user's rows, they are few.
-    };
     let [samples, common] = [&FILES[..2], &FILES[2..]].map(|names| memory::size(folder, names));
-    memory::check(folder, samples + common, needed(samples, common, per_channel))
+    memory::check(folder, samples + common, needed(samples, common, behaviours.per_channel()))
 }
 
 /// The columns and their copy on the way to the cache; files are not held in memory.

@@ -85,10 +85,7 @@ pub(crate) struct Tables {
 pub(crate) fn parse(raw: &RawFiles, settings: Settings) -> Result<Tables> {
     let [samples, test_samples, common, test_common] = FILES.map(|name| raw.large(name));
     let with_values = settings.combinations == Combinations::IdAndValue;
-    let per_channel = match settings.behaviours {
-        AliCcpBehaviours::Histories { per_channel, .. } => per_channel as usize,
-        AliCcpBehaviours::Clicks { .. } => 0,
-    };
+    let per_channel = settings.behaviours.per_channel() as usize;
     let (mut all, mut shared, mut training) = (Samples::default(), Common::default(), 0);
     for (samples, common) in [(samples, common), (test_samples, test_common)] {
         training = shared.rows();

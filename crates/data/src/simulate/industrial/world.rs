@@ -147,8 +147,7 @@ impl Items {
             let at = prices as f64 * (0.8 * level[*b as usize] + 0.2 * r.random::<f64>());
             (at as u32).min(prices as u32 - 1)
         });
-        let price = price.collect();
-        let price: Vec<u32> = price;
+        let price: Vec<u32> = price.collect();
         let variance = match shape.likeness {
             Likeness::Whole => PARTS,
             Likeness::Attributes => [1.0; 3],

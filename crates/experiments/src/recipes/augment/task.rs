@@ -10,7 +10,7 @@ use super::{
     settings::{FitSettings, PretrainSettings, Settings, StopBy, Training},
     train::{score, supervised},
 };
-use crate::models::model;
+use crate::models::of_config;
 use crate::{
     job::{Job, JobContext},
     methods,
@@ -273,7 +273,7 @@ impl<'a> Task<'a> {
         settings: &Settings,
         context: &mut JobContext<'_>,
     ) -> Result<()> {
-        let entry = model(self.job.model.get("name").and_then(|n| n.as_str()).unwrap_or_default())?;
+        let entry = of_config(&self.job.model)?;
         let slots = generated_slots(&self.data, own)?;
         let fine_tune = FineTune {
             training: &settings.fine_tune,

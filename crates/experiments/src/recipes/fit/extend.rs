@@ -4,7 +4,7 @@ use super::{
     train::{Pieces, scenario, score, step},
 };
 use crate::job::Job;
-use crate::models::model;
+use crate::models::of_config;
 use anyhow::{Context, Result, ensure};
 use scenarec_data::{Prepared, Role, Schema};
 use scenarec_train::ModelEntry;
@@ -59,7 +59,7 @@ pub fn extend(
     let build = Build { seed: job.seed, device, backend: Backend::for_device(device) };
     let mut net = crate::models::build(&data.schema, &job.model, build)?;
     net.weights.load(&load_state(file)?, "")?;
-    let entry = model(job.model.get("name").and_then(|n| n.as_str()).unwrap_or_default())?;
+    let entry = of_config(&job.model)?;
     let globs = own_parameters(entry, &data.schema, &net.weights.names())?;
     let globs: Vec<&str> = globs.iter().map(String::as_str).collect();
     let (learned, _) = Selection::new(&globs)?.split(net.weights.names())?;

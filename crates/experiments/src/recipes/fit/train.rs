@@ -4,7 +4,7 @@ use super::{
     settings::{Data, How, Keep, Loss, Mode, Outer, Part, StopBy},
 };
 use crate::job::{Job, JobContext};
-use crate::models::model;
+use crate::models::of_config;
 use anyhow::{Context, Result};
 use scenarec_data::{Dataset, Schema, Splits};
 use scenarec_train::{
@@ -63,7 +63,7 @@ impl<'a> Scoped<'a> {
         let seed = rng::derive(job.seed, &name);
         let build = Build { seed, device, backend: Backend::for_device(device) };
         let net = crate::models::build(&scope.schema(&data.schema), &job.model, build)?;
-        let entry = model(job.model.get("name").and_then(|n| n.as_str()).unwrap_or_default())?;
+        let entry = of_config(&job.model)?;
         let names = net.weights.names();
         let has = |glob: &str| scenarec_train::params::Selection::new(&[glob])?.split(names.clone());
         let outer = if how.outer.is_some() { entry.outer } else { &[] };
