@@ -5,7 +5,7 @@ mod rpath;
 
 fn main() {
     rpath::main();
-    println!("cargo:rerun-if-changed=shim/optimizers.cpp");
+    println!("cargo:rerun-if-changed=shim");
     let libtorch = std::path::PathBuf::from(std::env::var("LIBTORCH").expect("checked above"));
     cc::Build::new()
         .cpp(true)
@@ -14,6 +14,6 @@ fn main() {
         .include(libtorch.join("include"))
         .include(libtorch.join("include/torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
-        .file("shim/optimizers.cpp")
+        .files(["shim/attention.cpp", "shim/optimizers.cpp"])
         .compile("scenarec_shim");
 }

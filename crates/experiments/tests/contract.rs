@@ -290,9 +290,10 @@ fn in_evaluation_a_row_does_not_depend_on_the_others() {
         let together = case.logits(&mut net, &rows);
         assert!(spread(&together) > 0.1, "{}", case.name);
         // Networks without normalisation have large logits, and rounding with them.
-        let near = 1e-4_f64.max(1e-5 * magnitude(&together));
+        let near = 1e-4_f64.max(3e-5 * magnitude(&together));
         let alone: Vec<Tensor> = rows.iter().map(|r| case.logits(&mut net, &[*r])).collect();
-        assert!(distance(&together, &Tensor::cat(&alone, 0)) < near, "{}", case.name);
+        let off = distance(&together, &Tensor::cat(&alone, 0));
+        assert!(off < near, "{}: {off}, not {near}", case.name);
         let mut order: Vec<u32> = rows.iter().rev().copied().collect();
         order.swap(3, 20);
         let index: Vec<i64> = order.iter().map(|r| i64::from(*r)).collect();

@@ -1,7 +1,4 @@
 // What tch does not wrap: the fused dense optimiser kernels and deterministic mode.
-//
-// Tensors cross as tch's own pointers (`at::Tensor*`). A function returns null, or the error's text, which the caller
-// hands back to `scenarec_free`.
 #include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
@@ -15,10 +12,10 @@
 #include <ATen/ops/_fused_sgd.h>
 
 #include <cstdlib>
-#include <cstring>
-#include <exception>
 #include <stdexcept>
 #include <vector>
+
+#include "guarded.h"
 
 namespace {
 std::vector<at::Tensor> list(at::Tensor** tensors, size_t n) {
@@ -26,16 +23,6 @@ std::vector<at::Tensor> list(at::Tensor** tensors, size_t n) {
     out.reserve(n);
     for (size_t i = 0; i < n; ++i) out.push_back(*tensors[i]);
     return out;
-}
-
-template <typename F>
-char* guarded(F&& f) {
-    try {
-        f();
-        return nullptr;
-    } catch (const std::exception& e) {
-        return strdup(e.what());
-    }
 }
 
 // torch.optim counts the step before it calls the kernel.

@@ -52,12 +52,12 @@ fn detect() -> Isa {
 
 /// A kernel: a struct of its arguments. `run` and everything it calls must be `#[inline(always)]`, or it is compiled
 /// for the portable instruction set only.
-pub(super) trait Job {
+pub(crate) trait Job {
     fn run(self);
 }
 
 /// Runs a job with the instruction set in use.
-pub(super) fn run<J: Job>(job: J) {
+pub(crate) fn run<J: Job>(job: J) {
     match isa() {
         // SAFETY: `isa` returns only what `detect` found on this processor, or less.
         #[cfg(target_arch = "x86_64")]
@@ -83,7 +83,7 @@ fn avx2<J: Job>(job: J) {
 
 /// Asks for the cache line at `at[index]` ahead of its use; nothing happens beyond the end.
 #[inline(always)]
-pub(super) fn prefetch<T>(at: &[T], index: usize) {
+pub(crate) fn prefetch<T>(at: &[T], index: usize) {
     #[cfg(target_arch = "x86_64")]
     if index < at.len() {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

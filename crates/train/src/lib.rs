@@ -6,6 +6,7 @@ pub mod device;
 pub mod embedding;
 pub mod fit;
 pub mod init;
+mod isa;
 mod memory;
 pub mod metrics;
 pub mod model;
@@ -18,6 +19,7 @@ pub mod recorder;
 pub mod rng;
 pub mod rows;
 mod scope;
+mod shim;
 pub mod table;
 pub mod testing;
 
@@ -27,6 +29,7 @@ pub use device::open as open_device;
 pub use embedding::{Backend, Embedded, EmbeddedSequence, FeatureEmbedding};
 pub use fit::{Epochs, Stopping, Trained, fit};
 pub use init::{Init, InitScheme};
+pub use isa::{Isa, isa, limit_isa};
 pub use memory::to_vec;
 pub use model::ModelEntry;
 pub use net::{

@@ -1,10 +1,10 @@
 //! Optimisers with torch.optim's semantics: weight decay is L2, added to the gradient; a parameter that got no gradient
 //! in a step takes no step and no decay.
 #![allow(unsafe_code)]
-use crate::{net::Weights, params::Selection, table::Rule};
-use anyhow::{Result, bail, ensure};
+use crate::{config::check, net::Weights, params::Selection, shim::checked, table::Rule};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 use tch::{Kind, Tensor};
 use torch_sys::C_tensor;
 
@@ -83,6 +83,33 @@ impl OptimSpec {
             lr_decay: 0.0,
             initial_accumulator: 0.0,
             alpha: alpha(),
+        }
+    }
+
+    /// An error about a number under `key` that torch.optim refuses too, or that would divide by 0.
+    pub fn check(&self, key: &str) -> Result<()> {
+        let &Self { name, lr, weight_decay, beta1, beta2, eps, lr_decay, initial_accumulator, alpha } = self;
+        let number = |own: &str, value: f64, ok: bool, must: &str| {
+            check(ok && value.is_finite(), &format!("{key}.{own}"), || format!("{value} {must}"))
+        };
+        number("lr", lr, lr > 0.0, "is not above 0")?;
+        for (own, value) in [
+            ("weight_decay", weight_decay),
+            ("lr_decay", lr_decay),
+            ("initial_accumulator", initial_accumulator),
+            ("eps", eps),
+        ] {
+            number(own, value, value >= 0.0, "is below 0")?;
+        }
+        for (own, value) in [("beta1", beta1), ("beta2", beta2), ("alpha", alpha)] {
+            number(own, value, (0.0..1.0).contains(&value), "is not in [0, 1)")?;
+        }
+        match name {
+            OptimName::Adam => number("eps", eps, eps >= 1e-15, "is below 1e-15"),
+            OptimName::Adagrad if initial_accumulator == 0.0 => {
+                number("eps", eps, eps > 0.0, "is not above 0, and the sums begin at 0")
+            }
+            _ => Ok(()),
         }
     }
 
@@ -242,7 +269,7 @@ impl Optimizer {
         let t = pointers(&mut slots.iter().map(|s| &s.steps));
         let &OptimSpec { lr, weight_decay, beta1, beta2, eps, lr_decay, alpha, .. } = &self.spec;
         // SAFETY: every array holds n pointers to live tensors, which the shim only reads during the call.
-        check(unsafe {
+        checked(unsafe {
             match self.spec.name {
                 OptimName::Adam => {
                     let (m, v) = (moment(0), moment(1));
@@ -287,32 +314,18 @@ impl Optimizer {
 /// Asks libtorch for kernels whose result does not depend on timing, and for full-precision products on a GPU.
 pub fn deterministic() -> Result<()> {
     // SAFETY: takes no argument and keeps nothing.
-    check(unsafe { scenarec_deterministic() })
+    checked(unsafe { scenarec_deterministic() })
 }
 
 /// Lets libtorch take numbers below 1.2e-38 as zero on this thread, as the tables' own kernels do.
 pub fn flush_denormals() -> Result<()> {
     // SAFETY: takes no argument and keeps nothing.
-    check(unsafe { scenarec_flush_denormals() })
-}
-
-fn check(error: *mut c_char) -> Result<()> {
-    if error.is_null() {
-        return Ok(());
-    }
-    // SAFETY: the shim returned a text made by `strdup`, which is ours to read and to free once.
-    let text = unsafe {
-        let text = CStr::from_ptr(error).to_string_lossy().into_owned();
-        scenarec_free(error);
-        text
-    };
-    bail!("libtorch: {text}")
+    checked(unsafe { scenarec_flush_denormals() })
 }
 
 type Tensors = *const *mut C_tensor;
 
 unsafe extern "C" {
-    fn scenarec_free(text: *mut c_char);
     fn scenarec_fused_adam(
         n: usize,
         params: Tensors,

@@ -1,4 +1,5 @@
 //! The crate from outside. One binary, so that libtorch is linked once.
+mod attention;
 mod backends;
 mod batches;
 mod device;

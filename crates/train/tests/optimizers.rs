@@ -222,3 +222,21 @@ fn one_loss_steps_several_weights() {
     assert_eq!(to_vec(&b), alone(7));
     assert_ne!(to_vec(&a), to_vec(&b));
 }
+
+#[test]
+fn numbers_that_make_no_sense_are_named() {
+    let adam = OptimSpec::adam(1e-3, 0.0);
+    let adagrad = OptimSpec { name: OptimName::Adagrad, eps: 0.0, ..adam };
+    for (spec, key) in [
+        (OptimSpec { lr: 0.0, ..adam }, "training.optim.lr: 0 is not above 0"),
+        (OptimSpec { weight_decay: -1.0, ..adam }, "training.optim.weight_decay: -1 is below 0"),
+        (OptimSpec { beta2: 1.0, ..adam }, "training.optim.beta2: 1 is not in [0, 1)"),
+        (OptimSpec { eps: 0.0, ..adam }, "training.optim.eps: 0 is below 1e-15"),
+        (adagrad, "training.optim.eps: 0 is not above 0, and the sums begin at 0"),
+        (OptimSpec { lr: f64::NAN, ..adam }, "training.optim.lr: NaN is not above 0"),
+    ] {
+        assert_eq!(spec.check("training.optim").unwrap_err().to_string(), key);
+    }
+    // As TensorFlow's: no ε where sums begin above 0.
+    OptimSpec { initial_accumulator: 0.1, ..adagrad }.check("training.optim").unwrap();
+}

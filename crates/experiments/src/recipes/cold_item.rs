@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use scenarec_data::{Dataset, Prepared, Splits};
 use scenarec_train::{
-    Build, ColdItemMethod, ColdItems, Feed, Net, OptimSpec,
+    Build, ColdItemMethod, ColdItems, Feed, Net,
     cold::{Plain, Training, one_row_per_item},
     config::check,
     metrics,
@@ -77,9 +77,8 @@ struct PretrainSettings {
 fn resolve(value: Value) -> Result<Value> {
     let settings: Settings = serde_yaml::from_value(value)?;
     for (name, training) in [("pretrain", &settings.pretrain), ("warm", &settings.warm)] {
-        let Training { batch, optim: OptimSpec { lr, .. }, .. } = *training;
-        check(batch > 0, &format!("{name}.batch"), || "0 rows".into())?;
-        check(lr > 0.0 && lr.is_finite(), &format!("{name}.optim.lr"), || format!("{lr} is not above 0"))?;
+        check(training.batch > 0, &format!("{name}.batch"), || "0 rows".into())?;
+        training.optim.check(&format!("{name}.optim"))?;
     }
     Ok(serde_yaml::to_value(settings)?)
 }

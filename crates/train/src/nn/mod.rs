@@ -1,4 +1,5 @@
 //! Layers shared by the models, with PyTorch's initial values.
+mod attention;
 mod batch_norm;
 mod dropout;
 mod layer_norm;
@@ -6,6 +7,7 @@ mod linear;
 mod mlp;
 mod stacked;
 
+pub use attention::attention;
 pub use batch_norm::BatchNorm;
 pub use dropout::Dropout;
 pub use layer_norm::LayerNorm;

@@ -6,10 +6,10 @@
 //!
 //! State of a row: `sum`. Without decay a row without a gradient does not move.
 
-use super::isa::{Job, run};
 use super::lanes::{RowOp, along, load, store};
 use super::optimiser::{Missed, RowOptimiser, Rows, Stale};
 use super::replay::{Recurrence, Replay};
+use crate::isa::{Job, run};
 
 #[derive(Clone, Copy)]
 struct Constants {

@@ -8,11 +8,11 @@
 //! State of a row: `m`, `v`.
 
 use super::denormals::snap;
-use super::isa::{Job, run};
 use super::lanes::{RowOp, along, load, store};
 use super::optimiser::{Missed, RowOptimiser, Rows, Stale};
 use super::replay::{Recurrence, Replay};
 use super::series::{Moves, Series};
+use crate::isa::{Job, run};
 
 /// Per step: `[lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t)]`.
 type Scalars = [f32; 2];

@@ -1,9 +1,9 @@
 //! The gradients of one step, summed per row.
 
 use super::bags::Bags;
-use super::isa::{Job, prefetch, run};
 use super::lanes::{RowOp, along, load, store};
 use super::pages::Mark;
+use crate::isa::{Job, prefetch, run};
 
 /// How many ids ahead memory is asked for.
 const AHEAD: usize = 24;

@@ -16,7 +16,7 @@
 //! | `adagrad`, `sgd` | the other two |
 //! | `replay` | missed steps one by one, many rows side by side: with decay |
 //! | `state` | save and restore |
-//! | `pages`, `isa`, `lanes`, `denormals` | memory and instruction sets |
+//! | `pages`, `lanes`, `denormals` | memory; vector registers |
 //!
 //! All kernels are elementwise IEEE arithmetic without fused multiply-add, so a trajectory has the same bits on every
 //! instruction set.
@@ -27,7 +27,6 @@ mod bags;
 mod denormals;
 mod embedding;
 mod gradients;
-mod isa;
 mod lanes;
 mod optimiser;
 mod pages;
@@ -41,6 +40,5 @@ mod tests;
 
 pub use bags::Bags;
 pub use embedding::EmbeddingTable;
-pub use isa::{Isa, isa, limit_isa};
 pub use rule::Rule;
 pub use state::{OptimiserState, TableState};

@@ -4,8 +4,8 @@
 //! only once for all of them, and rows are packed side by side, so that vectors are full whatever the width of a row,
 //! and the long latencies of roots and divisions overlap.
 
-use super::isa::Job;
 use super::optimiser::{Rows, Stale};
+use crate::isa::Job;
 
 /// Floats side by side.
 const LANES: usize = 64;

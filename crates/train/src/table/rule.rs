@@ -21,7 +21,7 @@ pub enum Rule {
     Adagrad {
         /// The learning rate of step t (from 1) is `lr / (1 + (t - 1) * lr_decay)`.
         lr_decay: f64,
-        /// Added to the root of the sum, above 0.
+        /// Added to the root of the sum, above 0; 0 will do where sums start above it, as TensorFlow's do.
         eps: f64,
         /// What the sum of squares starts from.
         initial_accumulator: f64,
@@ -61,7 +61,8 @@ impl Rule {
                 fraction(beta1) && fraction(beta2) && eps >= 1e-15 && weight_decay >= 0.0
             }
             Self::Adagrad { lr_decay, eps, initial_accumulator, weight_decay } => {
-                lr_decay >= 0.0 && eps > 0.0 && initial_accumulator >= 0.0 && weight_decay >= 0.0
+                let divides = eps > 0.0 || eps == 0.0 && initial_accumulator > 0.0;
+                lr_decay >= 0.0 && divides && initial_accumulator >= 0.0 && weight_decay >= 0.0
             }
             Self::Sgd { momentum, weight_decay } => fraction(momentum) && weight_decay >= 0.0,
         };

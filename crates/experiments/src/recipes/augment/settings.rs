@@ -114,8 +114,7 @@ pub(super) fn resolve(value: Value) -> Result<Value> {
             check(training.epochs > 0, &key("epochs"), || "no epoch".into())?;
             check(training.patience > 0, &key("patience"), || "training would stop before it begins".into())?;
             check(training.batch > 1, &key("batch"), || "batch norm needs two rows at least".into())?;
-            let lr = training.optim.lr;
-            check(lr > 0.0 && lr.is_finite(), &key("optim.lr"), || format!("{lr} is not above 0"))?;
+            training.optim.check(&key("optim"))?;
         }
         if let Mixture::Ratio { true_per_generated, transferred } = *mixture {
             check(true_per_generated > 0.0, "mixture.ratio.true_per_generated", || {

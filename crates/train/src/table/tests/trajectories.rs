@@ -3,7 +3,8 @@
 use rand::RngExt;
 
 use super::reference::{Pair, distance};
-use crate::table::{EmbeddingTable, Isa, Rule, isa, limit_isa};
+use crate::isa::{Isa, isa, limit_isa};
+use crate::table::{EmbeddingTable, Rule};
 
 const BOUND: f64 = 1e-5;
 

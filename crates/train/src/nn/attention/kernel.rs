@@ -1,0 +1,379 @@
+//! The attention of one view and one head at a time, from and to numbers in memory, so that nothing larger than a head's
+//! matrices is kept. Sums are in an order of their own, the same on every instruction set.
+use crate::isa::{Job, run};
+
+/// Widths of heads that the kernel takes.
+pub(super) const WIDTHS: [i64; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// Places side by side.
+const LANES: usize = 16;
+
+type Lanes = [f32; LANES];
+
+/// A constant width in the place of one of [`WIDTHS`]: loops over it have no end to check.
+macro_rules! with_width {
+    ($width:expr, $w:ident => $body:expr) => {
+        match $width {
+            1 => with_width!(@ 1, $w, $body),
+            2 => with_width!(@ 2, $w, $body),
+            4 => with_width!(@ 4, $w, $body),
+            8 => with_width!(@ 8, $w, $body),
+            16 => with_width!(@ 16, $w, $body),
+            32 => with_width!(@ 32, $w, $body),
+            64 => with_width!(@ 64, $w, $body),
+            other => unreachable!("heads of width {other}"),
+        }
+    };
+    (@ $n:literal, $w:ident, $body:expr) => {{
+        const $w: usize = $n;
+        $body
+    }};
+}
+
+/// B, L, K, h, c.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub rows: usize,
+    pub places: usize,
+    pub views: usize,
+    pub heads: usize,
+    pub width: usize,
+}
+
+impl Shape {
+    /// Numbers of a row of `own`'s: [L, 3 d].
+    pub fn own(self) -> usize {
+        self.places * 3 * self.heads * self.width
+    }
+
+    /// Numbers of a row of the views': [L, K, 3 d].
+    pub fn views(self) -> usize {
+        self.views * self.own()
+    }
+
+    /// Numbers of a row of the result: [K, L, d].
+    pub fn out(self) -> usize {
+        self.views() / 3
+    }
+
+    /// Where a part (0 queries, 1 keys, 2 values) of a place in a view lies among a row's; of one view for `own`.
+    #[inline(always)]
+    fn at(self, views: usize, place: usize, view: usize, part: usize, head: usize) -> usize {
+        (((place * views + view) * 3 + part) * self.heads + head) * self.width
+    }
+
+    /// Where a place of the result lies.
+    #[inline(always)]
+    fn out_at(self, view: usize, place: usize, head: usize) -> usize {
+        ((view * self.places + place) * self.heads + head) * self.width
+    }
+}
+
+/// What goes in.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub shape: Shape,
+    pub views: &'a [f32],
+    pub own: Option<&'a [f32]>,
+    pub tokens: &'a [i64],
+}
+
+impl<'a> Inputs<'a> {
+    /// So many rows at a time.
+    pub fn chunks(self, rows: usize) -> impl Iterator<Item = Inputs<'a>> {
+        let shape = self.shape;
+        let starts = (0..shape.rows).step_by(rows);
+        starts.map(move |start| {
+            let end = shape.rows.min(start + rows);
+            let part = |all: &'a [f32], of_row: usize| &all[start * of_row..end * of_row];
+            Self {
+                shape: Shape { rows: end - start, ..shape },
+                views: part(self.views, shape.views()),
+                own: self.own.map(|own| part(own, shape.own())),
+                tokens: &self.tokens[start..end],
+            }
+        })
+    }
+}
+
+/// The result; every number of `out` is written.
+pub(super) fn forward(inputs: Inputs<'_>, out: &mut [f32]) {
+    with_width!(inputs.shape.width, W => run(Forward::<W> { inputs, out }));
+}
+
+/// The gradients by the views' and by the rows' own parts, from the one by the result. `d_own`, where it is given, is 0 before;
+/// every number of `d_views` is written.
+pub(super) fn backward(inputs: Inputs<'_>, d_out: &[f32], d_views: &mut [f32], d_own: Option<&mut [f32]>) {
+    with_width!(inputs.shape.width, W => run(Backward::<W> { inputs, d_out, d_views, d_own }));
+}
+
+struct Forward<'a, const W: usize> {
+    inputs: Inputs<'a>,
+    out: &'a mut [f32],
+}
+
+impl<const W: usize> Job for Forward<'_, W> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { inputs, out } = self;
+        let shape = inputs.shape;
+        let mut head = Head::<W>::new(shape);
+        for row in 0..shape.rows {
+            let out = &mut out[row * shape.out()..][..shape.out()];
+            let first = head.begin(inputs.tokens[row]);
+            if first > 0 {
+                for view in 0..shape.views {
+                    out[shape.out_at(view, 0, 0)..shape.out_at(view, first, 0)].fill(0.0);
+                }
+            }
+            for view in 0..shape.views {
+                for h in 0..shape.heads {
+                    head.gather(inputs, row, view, h);
+                    for (i, place) in (first..shape.places).enumerate() {
+                        head.weigh(i);
+                        let mut sum = [0.0; W];
+                        for (p, v) in head.weights.as_flattened().iter().zip(&head.values) {
+                            add(&mut sum, *p, v);
+                        }
+                        out[shape.out_at(view, place, h)..][..W].copy_from_slice(&sum);
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Backward<'a, const W: usize> {
+    inputs: Inputs<'a>,
+    d_out: &'a [f32],
+    d_views: &'a mut [f32],
+    d_own: Option<&'a mut [f32]>,
+}
+
+impl<const W: usize> Job for Backward<'_, W> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { inputs, d_out, d_views, mut d_own } = self;
+        let shape = inputs.shape;
+        let mut head = Head::<W>::new(shape);
+        let [mut d_queries, mut d_keys, mut d_values] = [(); 3].map(|()| vec![[0.0f32; W]; shape.places]);
+        let mut transposed = vec![[0.0; LANES]; head.weights.len() * W];
+        let mut slopes = vec![[0.0; LANES]; head.weights.len()];
+        for row in 0..shape.rows {
+            let d_out = &d_out[row * shape.out()..][..shape.out()];
+            let d_views = &mut d_views[row * shape.views()..][..shape.views()];
+            let mut d_own = d_own.as_deref_mut().map(|d| &mut d[row * shape.own()..][..shape.own()]);
+            let first = head.begin(inputs.tokens[row]);
+            let tokens = shape.places - first;
+            d_views[..shape.at(shape.views, first, 0, 0, 0)].fill(0.0);
+            for view in 0..shape.views {
+                for h in 0..shape.heads {
+                    head.gather(inputs, row, view, h);
+                    let blocks = transpose(&head.values, &mut transposed);
+                    d_keys[..tokens].fill([0.0; W]);
+                    d_values[..tokens].fill([0.0; W]);
+                    for (i, place) in (first..shape.places).enumerate() {
+                        head.weigh(i);
+                        let mut d = [0.0; W];
+                        d.copy_from_slice(&d_out[shape.out_at(view, place, h)..][..W]);
+                        // dp_j = d · v_j, ds_j = p_j (dp_j - Σ p dp) / √c
+                        products(&d, &transposed, &mut slopes[..blocks]);
+                        let mut sums = [0.0; LANES];
+                        for (p, dp) in head.weights.iter().zip(&slopes) {
+                            for ((sum, p), dp) in sums.iter_mut().zip(p).zip(dp) {
+                                *sum += p * dp;
+                            }
+                        }
+                        let mean = total(sums);
+                        for (p, dp) in head.weights.iter().zip(&mut slopes) {
+                            for (p, dp) in p.iter().zip(dp) {
+                                *dp = p * (*dp - mean) * head.scale;
+                            }
+                        }
+                        let query = head.queries[i];
+                        let mut d_query = [0.0; W];
+                        let weights = head.weights.as_flattened().iter().zip(slopes.as_flattened());
+                        let rows = head.keys.iter().zip(&mut d_keys).zip(&mut d_values);
+                        for ((p, ds), ((key, d_key), d_value)) in weights.zip(rows) {
+                            add(&mut d_query, *ds, key);
+                            add(d_key, *ds, &query);
+                            add(d_value, *p, &d);
+                        }
+                        d_queries[i] = d_query;
+                    }
+                    for (part, d) in [&d_queries, &d_keys, &d_values].into_iter().enumerate() {
+                        for (d, place) in d.iter().zip(first..shape.places) {
+                            d_views[shape.at(shape.views, place, view, part, h)..][..W].copy_from_slice(d);
+                            if let Some(d_own) = &mut d_own {
+                                let own = &mut d_own[shape.at(1, place, 0, part, h)..][..W];
+                                own.iter_mut().zip(d).for_each(|(sum, d)| *sum += d);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Queries, keys and values of one head of one row, and one query's weights.
+struct Head<const W: usize> {
+    shape: Shape,
+    /// 1 / √c.
+    scale: f32,
+    queries: Vec<[f32; W]>,
+    keys: Vec<[f32; W]>,
+    values: Vec<[f32; W]>,
+    /// The keys' numbers by block of places and channel.
+    transposed: Vec<Lanes>,
+    /// 0 beyond the tokens.
+    weights: Vec<Lanes>,
+}
+
+impl<const W: usize> Head<W> {
+    #[inline(always)]
+    fn new(shape: Shape) -> Self {
+        let [queries, keys, values] = [(); 3].map(|()| vec![[0.0; W]; shape.places]);
+        let blocks = shape.places.div_ceil(LANES);
+        let (transposed, weights) = (vec![[0.0; LANES]; blocks * W], vec![[0.0; LANES]; blocks]);
+        Self { shape, scale: 1.0 / (shape.width as f32).sqrt(), queries, keys, values, transposed, weights }
+    }
+
+    /// Makes room for a row's tokens; returns the first one's place.
+    #[inline(always)]
+    fn begin(&mut self, tokens: i64) -> usize {
+        let tokens = usize::try_from(tokens).map_or(0, |tokens| tokens.min(self.shape.places));
+        for rows in [&mut self.queries, &mut self.keys, &mut self.values] {
+            rows.resize(tokens, [0.0; W]);
+        }
+        self.weights.resize(tokens.div_ceil(LANES), [0.0; LANES]);
+        self.shape.places - tokens
+    }
+
+    #[inline(always)]
+    fn gather(&mut self, inputs: Inputs<'_>, row: usize, view: usize, head: usize) {
+        let shape = self.shape;
+        let views = &inputs.views[row * shape.views()..][..shape.views()];
+        let own = inputs.own.map(|own| &own[row * shape.own()..][..shape.own()]);
+        let first = shape.places - self.queries.len();
+        for (part, rows) in [&mut self.queries, &mut self.keys, &mut self.values].into_iter().enumerate() {
+            for (to, place) in rows.iter_mut().zip(first..) {
+                to.copy_from_slice(&views[shape.at(shape.views, place, view, part, head)..][..W]);
+                if let Some(own) = own {
+                    let own = &own[shape.at(1, place, 0, part, head)..][..W];
+                    to.iter_mut().zip(own).for_each(|(sum, x)| *sum += x);
+                }
+            }
+        }
+        transpose(&self.keys, &mut self.transposed);
+    }
+
+    /// The weights of query `i`: a softmax over the tokens.
+    #[inline(always)]
+    fn weigh(&mut self, i: usize) {
+        products(&self.queries[i], &self.transposed, &mut self.weights);
+        let beyond = self.weights.len() * LANES - self.keys.len();
+        let last = self.weights.len() - 1;
+        self.weights[last][LANES - beyond..].fill(f32::NEG_INFINITY);
+        let mut most = [f32::NEG_INFINITY; LANES];
+        for block in &self.weights {
+            for (most, x) in most.iter_mut().zip(block) {
+                *most = if *x > *most { *x } else { *most };
+            }
+        }
+        let most = most.iter().fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
+        let mut sums = [0.0; LANES];
+        for block in &mut self.weights {
+            for (sum, x) in sums.iter_mut().zip(block) {
+                *x = exp((*x - most) * self.scale);
+                *sum += *x;
+            }
+        }
+        let share = 1.0 / total(sums);
+        for block in &mut self.weights {
+            block.iter_mut().for_each(|x| *x *= share);
+        }
+    }
+}
+
+/// By block of places and channel what the rows hold; 0 beyond them. Returns the number of blocks.
+#[inline(always)]
+fn transpose<const W: usize>(rows: &[[f32; W]], to: &mut [Lanes]) -> usize {
+    for (block, rows) in rows.chunks(LANES).enumerate() {
+        for channel in 0..W {
+            let mut lanes = [0.0; LANES];
+            for (lane, row) in lanes.iter_mut().zip(rows) {
+                *lane = row[channel];
+            }
+            to[block * W + channel] = lanes;
+        }
+    }
+    rows.len().div_ceil(LANES)
+}
+
+/// The products of a vector with all of a transposed matrix's rows.
+#[inline(always)]
+fn products<const W: usize>(x: &[f32; W], transposed: &[Lanes], to: &mut [Lanes]) {
+    for (to, block) in to.iter_mut().zip(transposed.chunks_exact(W)) {
+        let mut sums = [0.0; LANES];
+        for (x, lanes) in x.iter().zip(block) {
+            add(&mut sums, *x, lanes);
+        }
+        *to = sums;
+    }
+}
+
+/// to += a x
+#[inline(always)]
+fn add<const N: usize>(to: &mut [f32; N], a: f32, x: &[f32; N]) {
+    for (to, x) in to.iter_mut().zip(x) {
+        *to += a * x;
+    }
+}
+
+/// The sum of all lanes.
+#[inline(always)]
+fn total(x: Lanes) -> f32 {
+    let mut sums = [0.0; 8];
+    for (i, sum) in sums.iter_mut().enumerate() {
+        *sum = x[i] + x[i + 8];
+    }
+    ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
+}
+
+/// e^x for x <= 0, within two units of the last place; 0 below -87, where f32 ends. A polynomial on [-ln 2 / 2, ln 2 / 2] (Cephes's) times a
+/// power of two, without a branch, so that the compiler makes vectors of it.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// Added and taken away again it leaves the nearest whole number, whose bits stand in its own last ones.
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
+    let low = x < -87.0;
+    let x = if low { 0.0 } else { x };
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let x = x - n * 0.693_359_4 + n * 2.121_944_4e-4; // ln 2 in two parts
+    let mut p = 1.987_569_1e-4;
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_3e-1] {
+        p = p * x + c;
+    }
+    let power = f32::from_bits(shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23);
+    let e = (p * x * x + x + 1.0) * power;
+    if low { 0.0 } else { e }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exp;
+
+    #[test]
+    fn exponentials_are_those_of_double_precision() {
+        assert_eq!((exp(0.0), exp(f32::NEG_INFINITY)), (1.0, 0.0));
+        assert!(exp(f32::NAN).is_nan());
+        for i in 0..870_000 {
+            let x = -(i as f32) * 1e-4;
+            let want = f64::from(x).exp();
+            let error = (f64::from(exp(x)) - want).abs() / want;
+            assert!(error < 2.4e-7, "e^{x}: {} for {want}", exp(x));
+        }
+    }
+}
