@@ -103,7 +103,7 @@ class Sacn(nn.Module):
             positive = F.cosine_similarity(item, attribute, 1) / TAU
             for views in (items, attributes):
                 all = F.cosine_similarity(item[:, None], views, 2) / TAU
-                loss = loss + ((all.logsumexp(1) - positive) * there).sum() / there.sum().clamp_min(1)
+                loss = loss + ((all.logsumexp(1) - positive) * there).mean()
         return logits, loss
 
 

@@ -152,7 +152,7 @@ def contrast(anchor, positive, views, own, denominator):
 
 def logits_of(o):
     def logits(p, x, train):
-        z, losses, aligned, tokens = [], [], [], 0
+        z, losses, aligned = [], [], []
         for b in range(B):
             n, t = int((x["seq.items"][b] > 0).sum()), int(x["scenario"][b])
             sequence = {table: p[f"embedding.{table}"][x[f"seq.{name}"][b, :n]] for name, table in SEQUENCES}
@@ -182,29 +182,28 @@ def logits_of(o):
                     loss = loss + contrast(anchor, positive, flat(attributes), t, o["denominator"])
                 losses.append(loss)
             if n and o["attributes"] == "asif":
-                aligned.append(alignment(sequence["item_id"], sum(others)))
-                tokens += n
+                aligned.append(alignment(sequence["item_id"], sum(others)) / (2 * n))
         z, more = torch.stack(z), 0
         if train and losses:
-            more = more + o["weight"] * sum(losses) / len(losses)
+            more = more + o["weight"] * sum(losses) / B
         if train and aligned:
-            more = more + ALIGN * sum(aligned) / (2 * tokens)
+            more = more + ALIGN * sum(aligned) / B
         return z, more
     return logits
 
 
-def case(name, train=False, **changes):
+def case(name, train=False, seed=2, **changes):
     o = DEFAULT | changes
     lines = ["name: sacn", f"dim: {D}", f"heads: {HEADS}", f"modulation: {o['modulation']}", f"attributes: {o['attributes']}",
              f"contrast: {{weight: {o['weight']}, temperature: {TEMPERATURE}, denominator: {o['denominator']}}}",
              f"alignment: {{weight: {ALIGN}, temperature: {TEMPERATURE}}}", f"hidden: {list(HIDDEN)}", "init: torch"]
-    write(name, lines, model_weights(o), logits_of(o), train, sequences=SEQUENCES)
+    write(name, lines, model_weights(o), logits_of(o), train, seed, sequences=SEQUENCES)
 
 
 if __name__ == "__main__":
     case("sacn")
     case("sacn-train", train=True)
-    case("sacn-infonce-train", train=True, denominator="positive_and_others")
+    case("sacn-infonce-train", train=True, seed=3, denominator="positive_and_others")
     case("sacn-columns-train", train=True, modulation="columns")
     case("sacn-dif-sr-train", train=True, attributes="dif_sr")
     case("sacn-asif-train", train=True, attributes="asif")

@@ -19,7 +19,7 @@ pub enum Denominator {
     PositiveAndOthers,
 }
 
-/// L = mean over rows of −log (exp(cos(a, p) / τ) / Σ exp(cos(a, v_k) / τ)), a the anchor, p the positive.
+/// L = mean over the batch's rows of −log (exp(cos(a, p) / τ) / Σ exp(cos(a, v_k) / τ)), a the anchor, p the positive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScenarioContrast {
     /// τ, above 0.
@@ -29,7 +29,7 @@ pub struct ScenarioContrast {
 }
 
 impl ScenarioContrast {
-    /// The mean loss of the rows that count; 0 where none does. `scenarios` holds every row's vector for each scenario, `own` the
+    /// The mean of the rows' losses, where rows that do not count have 0. `scenarios` holds every row's vector for each scenario, `own` the
     /// row's scenario, `counts` 1 for rows that count and 0 for others.
     ///
     /// # Shapes
@@ -51,7 +51,7 @@ impl ScenarioContrast {
             Denominator::PositiveAndOthers => others.scatter(1, &own.unsqueeze(1), &positive.unsqueeze(1)),
         };
         let loss = all.logsumexp([1i64].as_slice(), false) - positive;
-        (loss * counts).sum(Kind::Float) / counts.sum(Kind::Float).clamp_min(1.0)
+        (loss * counts).mean(Kind::Float)
     }
 }
 

@@ -52,7 +52,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 /// Eq. 5, term by term.
 fn literal(v: &Views, temperature: f64, denominator: Denominator) -> f64 {
     let row = |t: &Tensor, b: i64| to_vec(&t.get(b));
-    let (mut sum, mut n) = (0.0, 0.0);
+    let mut sum = 0.0;
     for b in (0..B).filter(|b| v.counts.double_value(&[*b]) == 1.0) {
         let anchor = row(&v.anchor, b);
         let f = |other: &[f32]| (cosine(&anchor, other) / temperature).exp();
@@ -64,9 +64,8 @@ fn literal(v: &Views, temperature: f64, denominator: Denominator) -> f64 {
             }
         }
         sum -= (positive / below).ln();
-        n += 1.0;
     }
-    sum / n
+    sum / B as f64
 }
 
 #[test]
@@ -84,16 +83,16 @@ fn the_loss_is_the_papers() {
 #[test]
 fn temperatures_at_both_ends() {
     let v = views();
-    // Everything alike: one of K.
+    // Everything alike: one of K, in the rows that count.
     let hot = value(&loss(&v, 1e6, Denominator::AllScenarios));
-    assert!((hot - (K as f64).ln()).abs() < 1e-4, "{hot}");
+    assert!((hot - (K as f64).ln() * 4.0 / B as f64).abs() < 1e-4, "{hot}");
     // Nearly a maximum, and no overflow: with itself among them the anchor is the nearest.
     let cold = loss(&v, 1e-4, Denominator::AllScenarios);
     let expected: f64 = (0..B)
         .filter(|b| v.counts.double_value(&[*b]) == 1.0)
         .map(|b| (1.0 - cosine(&to_vec(&v.anchor.get(b)), &to_vec(&v.positive.get(b)))) * 1e4)
         .sum::<f64>()
-        / 4.0;
+        / B as f64;
     assert!((value(&cold) / expected - 1.0).abs() < 1e-3, "{} {expected}", value(&cold));
 }
 

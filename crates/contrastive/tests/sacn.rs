@@ -105,6 +105,21 @@ fn padding_changes_nothing() {
     }
 }
 
+/// Losses are means over a batch's rows, so those of its pieces, by their shares, are the batch's.
+#[test]
+fn pieces_of_a_batch_add_up() {
+    for variant in VARIANTS {
+        let mut net = net(variant);
+        let whole = batch(&histories(), 5);
+        let (_, loss) = numbers(&mut net, &whole);
+        let piece = |piece: Batch| numbers(&mut net, &piece).1 * (piece.rows as f64 / whole.rows as f64);
+        let pieces: Vec<Tensor> = whole.split(4).into_iter().map(piece).collect();
+        assert_eq!(pieces.len(), 2);
+        let off = distance(&loss, &pieces.iter().sum::<Tensor>());
+        assert!(off < 1e-5, "{variant}: {off}");
+    }
+}
+
 #[test]
 fn rows_do_not_depend_on_one_another() {
     for variant in VARIANTS {

@@ -105,7 +105,7 @@ impl Builder {
         self.columns.push(Column::Real(values));
     }
 
-    /// The view with fields `item_id` and `user_id` and these tasks with their labels. It has one scenario, no side
+    /// The view with ids of items and users, where it has fields `item_id` and `user_id`, and these tasks with their labels. It has one scenario, no side
     /// information, no times, no split, and every raw row.
     pub fn view<const T: usize>(self, tasks: [(&str, Vec<u8>); T]) -> View {
         let names = tasks.each_ref().map(|t| t.0.to_string()).to_vec();
@@ -114,13 +114,15 @@ impl Builder {
         debug_assert!(
             self.columns.iter().map(Column::rows).chain(labels.iter().map(Vec::len)).all(|n| n == rows)
         );
+        let id = |name: &str| self.fields.iter().any(|f| f.name == name).then(|| name.to_string());
+        let (item_id, user_id) = (id("item_id"), id("user_id"));
         let schema = Schema {
             tables: self.tables,
             fields: self.fields,
             tasks: names,
             scenarios: vec!["all".into()],
-            item_id: Some("item_id".into()),
-            user_id: Some("user_id".into()),
+            item_id,
+            user_id,
             side: Vec::new(),
         };
         View {

@@ -47,7 +47,7 @@ impl Asif {
 }
 
 /// Symmetric InfoNCE between items and the sums of their attributes: of all behaviours of a row the attributes of the item itself
-/// are the positive, by cosine. The mean over all behaviours.
+/// are the positive, by cosine. The mean over a row's behaviours, and over rows; 0 for rows without.
 ///
 /// # Shapes
 /// items and attributes [B, L, d], mask [B, L] -> scalar
@@ -59,7 +59,8 @@ pub(super) fn alignment(items: &Tensor, attributes: &[Tensor], mask: &Tensor, te
     let positive = similarity.diagonal(0, 1, 2);
     let of = |dim: i64, padded: Tensor| (&similarity + padded).logsumexp([dim].as_slice(), false) - &positive;
     let both = of(2, padded.unsqueeze(1)) + of(1, padded.unsqueeze(2));
-    (both * mask).sum(Kind::Float) / (2.0f64 * mask.sum(Kind::Float).clamp_min(1.0))
+    let of_rows = |x: &Tensor| x.sum_dim_intlist([1i64].as_slice(), false, None::<Kind>);
+    (of_rows(&(both * mask)) / (2.0f64 * of_rows(mask).clamp_min(1.0))).mean(Kind::Float)
 }
 
 fn sum(attributes: &[Tensor]) -> Tensor {

@@ -10,6 +10,8 @@ pub(super) struct History {
     pub sequences: Vec<Tensor>,
     /// 1 where there is a token, [B, L].
     pub mask: Tensor,
+    /// How many tokens a row has, i64 `[B]`.
+    pub tokens: Tensor,
     /// 1 for rows with a token, `[B]`.
     pub any: Tensor,
 }
@@ -19,8 +21,8 @@ impl History {
         let given = &x.sequences[0].mask; // Padding behind the tokens.
         let (rows, len) = given.size2().expect("[B, L]");
         let device = given.device();
-        let tokens = given.sum_dim_intlist([1i64].as_slice(), true, Kind::Int64);
-        let place = Tensor::arange(len, (Kind::Int64, device)) - (len - &tokens);
+        let tokens = given.sum_dim_intlist([1i64].as_slice(), false, Kind::Int64);
+        let place = Tensor::arange(len, (Kind::Int64, device)) - (len - &tokens).unsqueeze(1);
         let mask = place.ge(0).to_kind(Kind::Float);
         let row = Tensor::arange(rows, (Kind::Int64, device)).unsqueeze(1) * len;
         let from = (place.clamp_min(0) + row).flatten(0, 1);
@@ -28,7 +30,8 @@ impl History {
         let moved = |s: &Tensor| s.flatten(0, 1).index_select(0, &from).view_as(s) * &cover;
         Self {
             sequences: x.sequences.iter().map(|s| moved(&s.x)).collect(),
-            any: tokens.squeeze_dim(1).gt(0).to_kind(Kind::Float),
+            any: tokens.gt(0).to_kind(Kind::Float),
+            tokens,
             mask,
         }
     }

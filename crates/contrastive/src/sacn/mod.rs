@@ -196,8 +196,8 @@ impl Branch {
     fn forward(&self, h: &History, x: &Embedded, domain: &Tensor, all: bool) -> Tensor {
         let (own, target) = (&h.sequences[self.sequence], x.fields.select(1, self.target));
         match all {
-            true => self.preference.in_all(own, &h.mask, &target, domain),
-            false => self.preference.in_one(own, &h.mask, &target, &domain.index_select(0, &x.scenario)),
+            true => self.preference.in_all(own, &h.tokens, &target, domain),
+            false => self.preference.in_one(own, &h.tokens, &target, &domain.index_select(0, &x.scenario)),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Preferences: self-attention over a history, whose projections the scenario and the target modulate (Eqs. 1 to 4).
 //!
 //! Shapes: B rows, K scenarios, L tokens, d width, h heads of width c.
-use super::history::lowered;
 use super::modulation::{Modulation, Modulator};
-use scenarec_train::{Init, Params};
-use tch::{Kind, Tensor};
+use scenarec_train::{Init, Params, nn::attention};
+use tch::Tensor;
 
 /// Q, K, V = X (W ⊙ G), head = softmax(Q Kᵀ / √c) V, X̂ = [head_1 ‖ … ‖ head_h] W_O, with one G for all of a row's matrices. No
 /// positions, no residual, no normalisation, one layer.
@@ -36,25 +35,25 @@ impl Preference {
     /// In one scenario for each row.
     ///
     /// # Shapes
-    /// x [B, L, d], mask [B, L], target, scenario [B, d] -> [B, L, d], 0 at padding
-    pub fn in_one(&self, x: &Tensor, mask: &Tensor, target: &Tensor, scenario: &Tensor) -> Tensor {
+    /// x [B, L, d], tokens `[B]`, target, scenario [B, d] -> [B, L, d], 0 at padding
+    pub fn in_one(&self, x: &Tensor, tokens: &Tensor, target: &Tensor, scenario: &Tensor) -> Tensor {
         let g = self.modulator.scenario(scenario) + self.modulator.target(target);
         let projected = x.bmm(&self.modulated(&g).flatten(2, 4));
-        self.attend(&projected.unsqueeze(2), mask).squeeze_dim(1)
+        attention(&projected.unsqueeze(2), None, tokens, self.heads).squeeze_dim(1).matmul(&self.out)
     }
 
     /// In all scenarios for every row. G is a sum, so the products with the target's part, which are the row's own, are made
     /// once for all scenarios; those with a scenario's part are one product with a matrix that all rows share.
     ///
     /// # Shapes
-    /// x [B, L, d], mask [B, L], target [B, d], scenarios [K, d] -> [B, K, L, d], 0 at padding
-    pub fn in_all(&self, x: &Tensor, mask: &Tensor, target: &Tensor, scenarios: &Tensor) -> Tensor {
+    /// x [B, L, d], tokens `[B]`, target [B, d], scenarios [K, d] -> [B, K, L, d], 0 at padding
+    pub fn in_all(&self, x: &Tensor, tokens: &Tensor, target: &Tensor, scenarios: &Tensor) -> Tensor {
         let (b, l, d) = x.size3().expect("[B, L, d]");
         let k = scenarios.size()[0];
         let shared = self.modulated(&self.modulator.scenario(scenarios)).transpose(0, 1).reshape([d, -1]);
         let own = self.modulated(&self.modulator.target(target)).flatten(2, 4);
-        let projected = x.reshape([b * l, d]).mm(&shared).view([b, l, k, 3 * d]) + x.bmm(&own).unsqueeze(2);
-        self.attend(&projected, mask)
+        let views = x.reshape([b * l, d]).mm(&shared).view([b, l, k, 3 * d]);
+        attention(&views, Some(&x.bmm(&own)), tokens, self.heads).matmul(&self.out)
     }
 
     /// All projection matrices, each times G.
@@ -64,18 +63,5 @@ impl Preference {
     fn modulated(&self, g: &Tensor) -> Tensor {
         let w = self.project.view([3, self.dim, self.heads, self.head]).transpose(0, 1);
         w.unsqueeze(0) * g.unsqueeze(2).unsqueeze(2)
-    }
-
-    /// # Shapes
-    /// projected [B, L, K, 3 d], mask [B, L] -> [B, K, L, d]
-    fn attend(&self, projected: &Tensor, mask: &Tensor) -> Tensor {
-        let (b, l, k, _) = projected.size4().expect("[B, L, K, 3 d]");
-        let parts = projected.view([b, l, k, 3, self.heads, self.head]).permute([3, 0, 2, 4, 1, 5]);
-        let [q, keys, v] = [0, 1, 2].map(|i| parts.select(0, i)); // [B, K, h, L, c]
-        let padded = lowered(mask).view([b, 1, 1, 1, l]);
-        let scores = q.matmul(&keys.transpose(3, 4)) / (self.head as f64).sqrt() + padded;
-        let heads = scores.softmax(-1, Kind::Float).matmul(&v);
-        let joined = heads.transpose(2, 3).reshape([b, k, l, self.dim]);
-        joined.matmul(&self.out) * mask.view([b, 1, l, 1])
     }
 }

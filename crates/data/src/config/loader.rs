@@ -116,7 +116,7 @@ impl Raw {
                 let (features, behaviours) =
                     (given_key(self.features.clone()), given_key(self.behaviours.clone()));
                 let offered: Vec<&str> = industrial::view::offered().collect();
-                if let Err(message) = check_names(&features, &offered, &["user_id", "item_id"]) {
+                if let Err(message) = check_names(&features, &offered, &["item_id"]) {
                     return wrong("features", message);
                 }
                 let of_item: Vec<&str> = industrial::ITEM_COLUMNS

@@ -72,7 +72,7 @@ pub(super) struct Unit {
 
 /// Where a row's numbers stand.
 pub(super) enum Numbers {
-    /// Each in a column of its own, the first one in every row.
+    /// Each in a column of its own; a row has one at least.
     Wide(Vec<(usize, Unit)>),
     /// One in the column `value`, of the metric that the column `metric` names.
     Long { value: usize, metric: usize, units: IndexMap<String, Unit> },
@@ -138,8 +138,10 @@ impl Numbers {
         };
         match self {
             Self::Wide(all) => {
-                let printed = |(i, (c, _)): &(usize, &(usize, Unit))| *i == 0 || !record[*c].is_empty();
-                all.iter().enumerate().filter(printed).map(|(_, (c, unit))| number(*c, unit)).collect()
+                let printed = all.iter().filter(|(c, _)| !record[*c].is_empty());
+                // Where there is none the first column is the one that lacks it.
+                let none = all.iter().take(usize::from(printed.clone().next().is_none()));
+                printed.chain(none).map(|(c, unit)| number(*c, unit)).collect()
             }
             Self::Long { value, metric, units } => {
                 let Some(unit) = units.get(&record[*metric]) else {

@@ -68,7 +68,7 @@ pub fn extend(
 
     let frozen = net.weights.freeze_all_but(&globs, Mode::Eval)?;
     let mut optimizer = Optimizer::new(OptimSpec { weight_decay: 0.0, ..training.optim }, &mut net.weights);
-    let how = Pieces { several: false, micro_batch: training.batch, device };
+    let how = Pieces { several: false, micro_batch: training.micro_batch, device };
     let mut lr = training.optim.lr;
     let trained = fit(
         &format!("add {name}"),

@@ -31,6 +31,8 @@ pub(in crate::recipes) struct FitTraining {
     pub stop_by: StopBy,
     /// Rows per step.
     pub batch: usize,
+    /// Rows of a piece, see [`Training`].
+    pub micro_batch: usize,
     /// Factor of the learning rate after every epoch.
     pub lr_decay: f64,
     /// The optimiser.
@@ -98,16 +100,9 @@ impl BilevelSettings {
 impl How {
     /// As the recipe `fit` trains, on all scenarios.
     pub fn fit(training: FitTraining) -> Self {
-        let FitTraining { epochs, patience, stop_by, batch, lr_decay, optim } = training;
-        let training = Training {
-            epochs,
-            patience,
-            batch,
-            micro_batch: batch,
-            loss: Loss::Mean,
-            keep: Keep::Best,
-            optim,
-        };
+        let FitTraining { epochs, patience, stop_by, batch, micro_batch, lr_decay, optim } = training;
+        let (loss, keep) = (Loss::Mean, Keep::Best);
+        let training = Training { epochs, patience, batch, micro_batch, loss, keep, optim };
         Self { training, outer: None, stop_by, lr_decay, without: Vec::new() }
     }
 
@@ -218,7 +213,7 @@ pub(super) fn resolve_bilevel(value: Value) -> Result<Value> {
 /// Refuses settings under which nothing can be trained.
 pub(in crate::recipes) fn check_training(training: &Training, outer: &Outer) -> Result<()> {
     check_steps(training)?;
-    check_rate("outer.optim.lr", outer.optim)
+    outer.optim.check("outer.optim")
 }
 
 fn check_steps(training: &Training) -> Result<()> {
@@ -226,9 +221,5 @@ fn check_steps(training: &Training) -> Result<()> {
     check(training.patience > 0, "training.patience", || "training would stop before it begins".into())?;
     check(training.batch > 0, "training.batch", || "0 rows".into())?;
     check(training.micro_batch > 0, "training.micro_batch", || "0 rows".into())?;
-    check_rate("training.optim.lr", training.optim)
-}
-
-fn check_rate(key: &str, optim: OptimSpec) -> Result<()> {
-    check(optim.lr > 0.0 && optim.lr.is_finite(), key, || format!("{} is not above 0", optim.lr))
+    training.optim.check("training.optim")
 }
