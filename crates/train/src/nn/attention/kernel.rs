@@ -1,11 +1,11 @@
 //! The attention of one view and one head at a time, from and to numbers in memory, so that nothing larger than a head's
-//! matrices is kept. Sums are in an order of their own, the same on every instruction set.
+//! matrices is kept. Queries go side by side, so no sum runs across a vector register, and all are the same on every instruction set.
 use crate::isa::{Job, run};
 
 /// Widths of heads that the kernel takes.
 pub(super) const WIDTHS: [i64; 7] = [1, 2, 4, 8, 16, 32, 64];
-/// Places side by side.
-const LANES: usize = 16;
+/// Queries side by side.
+const LANES: usize = 8;
 
 type Lanes = [f32; LANES];
 
@@ -121,21 +121,16 @@ impl<const W: usize> Job for Forward<'_, W> {
         for row in 0..shape.rows {
             let out = &mut out[row * shape.out()..][..shape.out()];
             let first = head.begin(inputs.tokens[row]);
-            if first > 0 {
-                for view in 0..shape.views {
-                    out[shape.out_at(view, 0, 0)..shape.out_at(view, first, 0)].fill(0.0);
-                }
-            }
             for view in 0..shape.views {
+                out[shape.out_at(view, 0, 0)..shape.out_at(view, first, 0)].fill(0.0);
                 for h in 0..shape.heads {
                     head.gather(inputs, row, view, h);
-                    for (i, place) in (first..shape.places).enumerate() {
-                        head.weigh(i);
-                        let mut sum = [0.0; W];
-                        for (p, v) in head.weights.as_flattened().iter().zip(&head.values) {
-                            add(&mut sum, *p, v);
+                    for block in 0..head.blocks.len() {
+                        head.weigh(block);
+                        for (lane, place) in head.places(block).enumerate() {
+                            let sum = mixed(&head.weights, lane, &head.values);
+                            out[shape.out_at(view, place, h)..][..W].copy_from_slice(&sum);
                         }
-                        out[shape.out_at(view, place, h)..][..W].copy_from_slice(&sum);
                     }
                 }
             }
@@ -157,49 +152,53 @@ impl<const W: usize> Job for Backward<'_, W> {
         let shape = inputs.shape;
         let mut head = Head::<W>::new(shape);
         let [mut d_queries, mut d_keys, mut d_values] = [(); 3].map(|()| vec![[0.0f32; W]; shape.places]);
-        let mut transposed = vec![[0.0; LANES]; head.weights.len() * W];
-        let mut slopes = vec![[0.0; LANES]; head.weights.len()];
+        let mut slopes = vec![[0.0; LANES]; shape.places];
         for row in 0..shape.rows {
             let d_out = &d_out[row * shape.out()..][..shape.out()];
             let d_views = &mut d_views[row * shape.views()..][..shape.views()];
             let mut d_own = d_own.as_deref_mut().map(|d| &mut d[row * shape.own()..][..shape.own()]);
             let first = head.begin(inputs.tokens[row]);
-            let tokens = shape.places - first;
             d_views[..shape.at(shape.views, first, 0, 0, 0)].fill(0.0);
             for view in 0..shape.views {
                 for h in 0..shape.heads {
                     head.gather(inputs, row, view, h);
-                    let blocks = transpose(&head.values, &mut transposed);
-                    d_keys[..tokens].fill([0.0; W]);
-                    d_values[..tokens].fill([0.0; W]);
-                    for (i, place) in (first..shape.places).enumerate() {
-                        head.weigh(i);
-                        let mut d = [0.0; W];
-                        d.copy_from_slice(&d_out[shape.out_at(view, place, h)..][..W]);
-                        // dp_j = d · v_j, ds_j = p_j (dp_j - Σ p dp) / √c
-                        products(&d, &transposed, &mut slopes[..blocks]);
-                        let mut sums = [0.0; LANES];
-                        for (p, dp) in head.weights.iter().zip(&slopes) {
-                            for ((sum, p), dp) in sums.iter_mut().zip(p).zip(dp) {
-                                *sum += p * dp;
+                    d_keys.fill([0.0; W]);
+                    d_values.fill([0.0; W]);
+                    for block in 0..head.blocks.len() {
+                        head.weigh(block);
+                        // By query and by channel: the gradients by the block's results.
+                        let (mut d_rows, mut d) = ([[0.0; W]; LANES], [[0.0; LANES]; W]);
+                        for (lane, place) in head.places(block).enumerate() {
+                            d_rows[lane].copy_from_slice(&d_out[shape.out_at(view, place, h)..][..W]);
+                            set_column(&mut d, lane, &d_rows[lane]);
+                        }
+                        // By the scores: p_j (d · v_j - Σ p d · v) / √c.
+                        let mut mean = [0.0; LANES];
+                        for ((slope, weights), value) in
+                            slopes.iter_mut().zip(&head.weights).zip(&head.values)
+                        {
+                            *slope = inner(value, &d);
+                            each(&mut mean, |i, mean| *mean += weights[i] * slope[i]);
+                        }
+                        for (slope, weights) in slopes.iter_mut().zip(&head.weights) {
+                            each(slope, |i, slope| *slope = weights[i] * (*slope - mean[i]) * head.scale);
+                        }
+                        let of_block = block * LANES..head.queries.len().min((block + 1) * LANES);
+                        for (lane, d_query) in d_queries[of_block.clone()].iter_mut().enumerate() {
+                            *d_query = mixed(&slopes, lane, &head.keys);
+                        }
+                        let queries = &head.queries[of_block];
+                        let by_key = slopes.iter().zip(&head.weights).zip(&mut d_keys).zip(&mut d_values);
+                        for (((slope, weights), d_key), d_value) in by_key {
+                            let (mut key, mut value) = (*d_key, *d_value);
+                            for (((slope, weight), query), d) in
+                                slope.iter().zip(weights).zip(queries).zip(&d_rows)
+                            {
+                                add(&mut key, *slope, query);
+                                add(&mut value, *weight, d);
                             }
+                            (*d_key, *d_value) = (key, value);
                         }
-                        let mean = total(sums);
-                        for (p, dp) in head.weights.iter().zip(&mut slopes) {
-                            for (p, dp) in p.iter().zip(dp) {
-                                *dp = p * (*dp - mean) * head.scale;
-                            }
-                        }
-                        let query = head.queries[i];
-                        let mut d_query = [0.0; W];
-                        let weights = head.weights.as_flattened().iter().zip(slopes.as_flattened());
-                        let rows = head.keys.iter().zip(&mut d_keys).zip(&mut d_values);
-                        for ((p, ds), ((key, d_key), d_value)) in weights.zip(rows) {
-                            add(&mut d_query, *ds, key);
-                            add(d_key, *ds, &query);
-                            add(d_value, *p, &d);
-                        }
-                        d_queries[i] = d_query;
                     }
                     for (part, d) in [&d_queries, &d_keys, &d_values].into_iter().enumerate() {
                         for (d, place) in d.iter().zip(first..shape.places) {
@@ -216,7 +215,7 @@ impl<const W: usize> Job for Backward<'_, W> {
     }
 }
 
-/// Queries, keys and values of one head of one row, and one query's weights.
+/// Queries, keys and values of one head of one row, and the weights of a block of queries, which go side by side.
 struct Head<const W: usize> {
     shape: Shape,
     /// 1 / √c.
@@ -224,9 +223,9 @@ struct Head<const W: usize> {
     queries: Vec<[f32; W]>,
     keys: Vec<[f32; W]>,
     values: Vec<[f32; W]>,
-    /// The keys' numbers by block of places and channel.
-    transposed: Vec<Lanes>,
-    /// 0 beyond the tokens.
+    /// The queries by channel; 0 beyond the last.
+    blocks: Vec<[Lanes; W]>,
+    /// By key.
     weights: Vec<Lanes>,
 }
 
@@ -234,9 +233,9 @@ impl<const W: usize> Head<W> {
     #[inline(always)]
     fn new(shape: Shape) -> Self {
         let [queries, keys, values] = [(); 3].map(|()| vec![[0.0; W]; shape.places]);
-        let blocks = shape.places.div_ceil(LANES);
-        let (transposed, weights) = (vec![[0.0; LANES]; blocks * W], vec![[0.0; LANES]; blocks]);
-        Self { shape, scale: 1.0 / (shape.width as f32).sqrt(), queries, keys, values, transposed, weights }
+        let blocks = vec![[[0.0; LANES]; W]; shape.places.div_ceil(LANES)];
+        let weights = vec![[0.0; LANES]; shape.places];
+        Self { shape, scale: 1.0 / (shape.width as f32).sqrt(), queries, keys, values, blocks, weights }
     }
 
     /// Makes room for a row's tokens; returns the first one's place.
@@ -246,8 +245,17 @@ impl<const W: usize> Head<W> {
         for rows in [&mut self.queries, &mut self.keys, &mut self.values] {
             rows.resize(tokens, [0.0; W]);
         }
-        self.weights.resize(tokens.div_ceil(LANES), [0.0; LANES]);
+        self.blocks.clear();
+        self.blocks.resize(tokens.div_ceil(LANES), [[0.0; LANES]; W]);
+        self.weights.resize(tokens, [0.0; LANES]);
         self.shape.places - tokens
+    }
+
+    /// Places of a block's queries.
+    #[inline(always)]
+    fn places(&self, block: usize) -> std::ops::Range<usize> {
+        let first = self.shape.places - self.queries.len() + block * LANES;
+        first..self.shape.places.min(first + LANES)
     }
 
     #[inline(always)]
@@ -265,62 +273,60 @@ impl<const W: usize> Head<W> {
                 }
             }
         }
-        transpose(&self.keys, &mut self.transposed);
+        for (block, queries) in self.blocks.iter_mut().zip(self.queries.chunks(LANES)) {
+            for (lane, query) in queries.iter().enumerate() {
+                set_column(block, lane, query);
+            }
+        }
     }
 
-    /// The weights of query `i`: a softmax over the tokens.
+    /// The weights of a block's queries: softmax over the keys.
     #[inline(always)]
-    fn weigh(&mut self, i: usize) {
-        products(&self.queries[i], &self.transposed, &mut self.weights);
-        let beyond = self.weights.len() * LANES - self.keys.len();
-        let last = self.weights.len() - 1;
-        self.weights[last][LANES - beyond..].fill(f32::NEG_INFINITY);
+    fn weigh(&mut self, block: usize) {
+        let queries = &self.blocks[block];
         let mut most = [f32::NEG_INFINITY; LANES];
-        for block in &self.weights {
-            for (most, x) in most.iter_mut().zip(block) {
-                *most = if *x > *most { *x } else { *most };
-            }
+        for (score, key) in self.weights.iter_mut().zip(&self.keys) {
+            *score = inner(key, queries);
+            each(&mut most, |i, most| *most = if score[i] > *most { score[i] } else { *most });
         }
-        let most = most.iter().fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
-        let mut sums = [0.0; LANES];
-        for block in &mut self.weights {
-            for (sum, x) in sums.iter_mut().zip(block) {
-                *x = exp((*x - most) * self.scale);
-                *sum += *x;
-            }
+        let mut sum = [0.0; LANES];
+        for weight in &mut self.weights {
+            each(weight, |i, x| *x = exp((*x - most[i]) * self.scale));
+            each(&mut sum, |i, sum| *sum += weight[i]);
         }
-        let share = 1.0 / total(sums);
-        for block in &mut self.weights {
-            block.iter_mut().for_each(|x| *x *= share);
+        let share = sum.map(|sum| 1.0 / sum);
+        for weight in &mut self.weights {
+            each(weight, |i, x| *x *= share[i]);
         }
     }
 }
 
-/// By block of places and channel what the rows hold; 0 beyond them. Returns the number of blocks.
+/// Does something to every lane.
 #[inline(always)]
-fn transpose<const W: usize>(rows: &[[f32; W]], to: &mut [Lanes]) -> usize {
-    for (block, rows) in rows.chunks(LANES).enumerate() {
-        for channel in 0..W {
-            let mut lanes = [0.0; LANES];
-            for (lane, row) in lanes.iter_mut().zip(rows) {
-                *lane = row[channel];
-            }
-            to[block * W + channel] = lanes;
-        }
+fn each(x: &mut Lanes, mut f: impl FnMut(usize, &mut f32)) {
+    for (i, x) in x.iter_mut().enumerate() {
+        f(i, x);
     }
-    rows.len().div_ceil(LANES)
 }
 
-/// The products of a vector with all of a transposed matrix's rows.
+/// The products of a row with all lanes: Σ_c row_c lanes_c.
 #[inline(always)]
-fn products<const W: usize>(x: &[f32; W], transposed: &[Lanes], to: &mut [Lanes]) {
-    for (to, block) in to.iter_mut().zip(transposed.chunks_exact(W)) {
-        let mut sums = [0.0; LANES];
-        for (x, lanes) in x.iter().zip(block) {
-            add(&mut sums, *x, lanes);
-        }
-        *to = sums;
+fn inner<const W: usize>(row: &[f32; W], lanes: &[Lanes; W]) -> Lanes {
+    let mut sum = [0.0; LANES];
+    for (x, lanes) in row.iter().zip(lanes) {
+        add(&mut sum, *x, lanes);
     }
+    sum
+}
+
+/// The sum of the rows times their weights in a lane.
+#[inline(always)]
+fn mixed<const W: usize>(weights: &[Lanes], lane: usize, rows: &[[f32; W]]) -> [f32; W] {
+    let mut sum = [0.0; W];
+    for (weights, row) in weights.iter().zip(rows) {
+        add(&mut sum, weights[lane], row);
+    }
+    sum
 }
 
 /// to += a x
@@ -331,14 +337,11 @@ fn add<const N: usize>(to: &mut [f32; N], a: f32, x: &[f32; N]) {
     }
 }
 
-/// The sum of all lanes.
 #[inline(always)]
-fn total(x: Lanes) -> f32 {
-    let mut sums = [0.0; 8];
-    for (i, sum) in sums.iter_mut().enumerate() {
-        *sum = x[i] + x[i + 8];
+fn set_column<const W: usize>(matrix: &mut [Lanes; W], lane: usize, values: &[f32; W]) {
+    for (row, x) in matrix.iter_mut().zip(values) {
+        row[lane] = *x;
     }
-    ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
 }
 
 /// e^x for x <= 0, within two units of the last place; 0 below -87, where f32 ends. A polynomial on [-ln 2 / 2, ln 2 / 2] (Cephes's) times a
