@@ -150,9 +150,7 @@ impl<const W: usize> Job for Backward<'_, W> {
     fn run(self) {
         let Self { inputs, d_out, d_views, mut d_own } = self;
         let shape = inputs.shape;
-        let mut head = Head::<W>::new(shape);
-        let [mut d_queries, mut d_keys, mut d_values] = [(); 3].map(|()| vec![[0.0f32; W]; shape.places]);
-        let mut slopes = vec![[0.0; LANES]; shape.places];
+        let (mut head, mut gradients) = (Head::<W>::new(shape), Gradients::<W>::new(shape));
         for row in 0..shape.rows {
             let d_out = &d_out[row * shape.out()..][..shape.out()];
             let d_views = &mut d_views[row * shape.views()..][..shape.views()];
@@ -162,45 +160,17 @@ impl<const W: usize> Job for Backward<'_, W> {
             for view in 0..shape.views {
                 for h in 0..shape.heads {
                     head.gather(inputs, row, view, h);
-                    d_keys.fill([0.0; W]);
-                    d_values.fill([0.0; W]);
+                    gradients.begin();
                     for block in 0..head.blocks.len() {
+                        let mut d = [[0.0; W]; LANES];
+                        for (d, place) in d.iter_mut().zip(head.places(block)) {
+                            d.copy_from_slice(&d_out[shape.out_at(view, place, h)..][..W]);
+                        }
                         head.weigh(block);
-                        // By query and by channel: the gradients by the block's results.
-                        let (mut d_rows, mut d) = ([[0.0; W]; LANES], [[0.0; LANES]; W]);
-                        for (lane, place) in head.places(block).enumerate() {
-                            d_rows[lane].copy_from_slice(&d_out[shape.out_at(view, place, h)..][..W]);
-                            set_column(&mut d, lane, &d_rows[lane]);
-                        }
-                        // By the scores: p_j (d · v_j - Σ p d · v) / √c.
-                        let mut mean = [0.0; LANES];
-                        for ((slope, weights), value) in
-                            slopes.iter_mut().zip(&head.weights).zip(&head.values)
-                        {
-                            *slope = inner(value, &d);
-                            each(&mut mean, |i, mean| *mean += weights[i] * slope[i]);
-                        }
-                        for (slope, weights) in slopes.iter_mut().zip(&head.weights) {
-                            each(slope, |i, slope| *slope = weights[i] * (*slope - mean[i]) * head.scale);
-                        }
-                        let of_block = block * LANES..head.queries.len().min((block + 1) * LANES);
-                        for (lane, d_query) in d_queries[of_block.clone()].iter_mut().enumerate() {
-                            *d_query = mixed(&slopes, lane, &head.keys);
-                        }
-                        let queries = &head.queries[of_block];
-                        let by_key = slopes.iter().zip(&head.weights).zip(&mut d_keys).zip(&mut d_values);
-                        for (((slope, weights), d_key), d_value) in by_key {
-                            let (mut key, mut value) = (*d_key, *d_value);
-                            for (((slope, weight), query), d) in
-                                slope.iter().zip(weights).zip(queries).zip(&d_rows)
-                            {
-                                add(&mut key, *slope, query);
-                                add(&mut value, *weight, d);
-                            }
-                            (*d_key, *d_value) = (key, value);
-                        }
+                        gradients.add(&head, block, &d);
                     }
-                    for (part, d) in [&d_queries, &d_keys, &d_values].into_iter().enumerate() {
+                    let Gradients { queries, keys, values, .. } = &gradients;
+                    for (part, d) in [queries, keys, values].into_iter().enumerate() {
                         for (d, place) in d.iter().zip(first..shape.places) {
                             d_views[shape.at(shape.views, place, view, part, h)..][..W].copy_from_slice(d);
                             if let Some(d_own) = &mut d_own {
@@ -211,6 +181,61 @@ impl<const W: usize> Job for Backward<'_, W> {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Gradients by the queries, keys and values of one head of one row.
+struct Gradients<const W: usize> {
+    queries: Vec<[f32; W]>,
+    keys: Vec<[f32; W]>,
+    values: Vec<[f32; W]>,
+    /// Those by a block's scores, by key.
+    scores: Vec<Lanes>,
+}
+
+impl<const W: usize> Gradients<W> {
+    #[inline(always)]
+    fn new(shape: Shape) -> Self {
+        let [queries, keys, values] = [(); 3].map(|()| vec![[0.0; W]; shape.places]);
+        Self { queries, keys, values, scores: vec![[0.0; LANES]; shape.places] }
+    }
+
+    #[inline(always)]
+    fn begin(&mut self) {
+        self.keys.fill([0.0; W]);
+        self.values.fill([0.0; W]);
+    }
+
+    /// Of a block, which the head has weighed, from the gradients by its queries' results, 0 beyond the last.
+    #[inline(always)]
+    fn add(&mut self, head: &Head<W>, block: usize, d: &[[f32; W]; LANES]) {
+        let mut by_channel = [[0.0; LANES]; W];
+        for (lane, d) in d.iter().enumerate() {
+            set_column(&mut by_channel, lane, d);
+        }
+        // By the scores: p_j (d · v_j - Σ p d · v) / √c.
+        let mut mean = [0.0; LANES];
+        for ((score, weights), value) in self.scores.iter_mut().zip(&head.weights).zip(&head.values) {
+            *score = inner(value, &by_channel);
+            each(&mut mean, |i, mean| *mean += weights[i] * score[i]);
+        }
+        for (score, weights) in self.scores.iter_mut().zip(&head.weights) {
+            each(score, |i, score| *score = weights[i] * (*score - mean[i]) * head.scale);
+        }
+        let own = block * LANES..head.queries.len().min((block + 1) * LANES);
+        for (lane, query) in self.queries[own.clone()].iter_mut().enumerate() {
+            *query = mixed(&self.scores, lane, &head.keys);
+        }
+        let queries = &head.queries[own];
+        let sums = self.keys.iter_mut().zip(&mut self.values);
+        for ((scores, weights), (key_sum, value_sum)) in self.scores.iter().zip(&head.weights).zip(sums) {
+            let (mut key, mut value) = (*key_sum, *value_sum); // Kept in registers.
+            for (((score, weight), query), d) in scores.iter().zip(weights).zip(queries).zip(d) {
+                add(&mut key, *score, query);
+                add(&mut value, *weight, d);
+            }
+            (*key_sum, *value_sum) = (key, value);
         }
     }
 }
