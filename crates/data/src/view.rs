@@ -105,8 +105,8 @@ impl Builder {
         self.columns.push(Column::Real(values));
     }
 
-    /// The view with ids of items and users, where it has fields `item_id` and `user_id`, and these tasks with their labels. It has one scenario, no side
-    /// information, no times, no split, and every raw row.
+    /// The view with ids of items and users, where it has fields `item_id` and `user_id`, and these tasks with their labels. It
+    /// has one scenario, no side information, no times, no split, and every raw row.
     pub fn view<const T: usize>(self, tasks: [(&str, Vec<u8>); T]) -> View {
         let names = tasks.each_ref().map(|t| t.0.to_string()).to_vec();
         let labels = tasks.map(|t| t.1).to_vec();

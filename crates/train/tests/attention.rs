@@ -143,6 +143,18 @@ fn threads_and_instruction_sets_change_nothing() {
 }
 
 #[test]
+fn nothing_gives_nothing() {
+    for (rows, places) in [(0, 20), (3, 0)] {
+        let views = Tensor::zeros([rows, places, 2, 24], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let own = Tensor::zeros([rows, places, 24], (Kind::Float, Device::Cpu));
+        let tokens = Tensor::zeros([rows], (Kind::Int64, Device::Cpu));
+        let out = attention(&views, Some(&own), &tokens, 1);
+        assert_eq!(out.size(), [rows, 2, places, 8]);
+        out.sum(Kind::Float).backward();
+    }
+}
+
+#[test]
 fn what_is_not_a_number_stays_so() {
     let case = &CASES[0];
     let (views, own, tokens) = case.inputs();

@@ -26,7 +26,10 @@ pub fn attention(views: &Tensor, own: Option<&Tensor>, tokens: &Tensor, heads: i
     assert!(own.is_none_or(|own| own.size() == [b, l, width]), "a part of every row's own");
     let width = width / 3 / heads;
     match views.device() {
-        Device::Cpu if kernel::WIDTHS.contains(&width) => fused(views, own, tokens, heads),
+        // Tensors without numbers have no address that the kernel could be given.
+        Device::Cpu if kernel::WIDTHS.contains(&width) && views.numel() > 0 => {
+            fused(views, own, tokens, heads)
+        }
         _ => composed(
             &own.map_or_else(|| views.shallow_clone(), |own| views + own.unsqueeze(2)),
             tokens,
