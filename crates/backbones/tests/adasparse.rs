@@ -4,12 +4,13 @@ use scenarec_backbones::{build, model};
 use scenarec_data::Dataset;
 use scenarec_train::{
     Build, Net, Output,
-    batch::gather,
+    feed::gather,
     labels, loss,
     testing::{dataset, distance, magnitude, scramble},
     to_vec,
 };
 use serde_yaml::Value;
+use std::sync::Arc;
 use tch::{Device, Tensor};
 
 const FORMS: [&str; 3] = [
@@ -29,8 +30,8 @@ fn net(config: &Value, data: &Dataset, seed: u64) -> Net {
     build(&data.schema, config, Build::cpu(seed)).unwrap()
 }
 
-fn output(net: &mut Net, data: &Dataset, train: bool) -> Output {
-    let x = net.weights.tables.embed_with(&gather(data, &(0..60).collect::<Vec<_>>()), true, None);
+fn output(net: &mut Net, data: &Arc<Dataset>, train: bool) -> Output {
+    let x = net.weights.tables.embed_with(&gather(data, &(0..60).collect::<Vec<_>>()).unwrap(), true, None);
     net.forward(&x, train)
 }
 
@@ -68,7 +69,7 @@ fn every_form_is_trained() {
     let data = dataset(60, 1);
     for form in FORMS {
         let mut net = net(&with(form), &data, 1);
-        let batch = gather(&data, &(0..60).collect::<Vec<_>>());
+        let batch = gather(&data, &(0..60).collect::<Vec<_>>()).unwrap();
         let x = net.weights.tables.embed_with(&batch, true, None);
         let output = net.forward(&x, true);
         let names: Vec<&str> = output.aux.iter().map(|(name, _)| *name).collect();

@@ -4,11 +4,12 @@ use scenarec_backbones::{build, model};
 use scenarec_data::Dataset;
 use scenarec_train::{
     Build, Net, Output, State,
-    batch::gather,
+    feed::gather,
     labels, loss,
     testing::{dataset, distance, magnitude, scramble},
 };
 use serde_yaml::Value;
+use std::sync::Arc;
 use tch::{Device, Tensor};
 
 fn with(changes: &[(&str, Value)]) -> Value {
@@ -23,8 +24,8 @@ fn scrambled(config: &Value, data: &Dataset) -> Net {
     net
 }
 
-fn output(net: &mut Net, data: &Dataset, train: bool) -> Output {
-    let x = net.weights.tables.embed_with(&gather(data, &(0..60).collect::<Vec<_>>()), true, None);
+fn output(net: &mut Net, data: &Arc<Dataset>, train: bool) -> Output {
+    let x = net.weights.tables.embed_with(&gather(data, &(0..60).collect::<Vec<_>>()).unwrap(), true, None);
     net.forward(&x, train)
 }
 
@@ -70,7 +71,7 @@ fn every_variant_is_trained() {
         with(&[("shared_experts", 3.into()), shared]),
     ] {
         let mut net = scrambled(&config, &data);
-        let batch = gather(&data, &(0..60).collect::<Vec<_>>());
+        let batch = gather(&data, &(0..60).collect::<Vec<_>>()).unwrap();
         let x = net.weights.tables.embed_with(&batch, true, None);
         let loss = loss(&net.forward(&x, true), &labels(&batch, Device::Cpu));
         let gradients = net.weights.gradients(&loss).unwrap();

@@ -3,7 +3,7 @@ use scenarec_backbones::{Fusion, FusionScope, M3oe, M3oeConfig};
 use scenarec_data::{Dataset, Field, Kind, Role, Schema, Table};
 use scenarec_train::{
     Build, Feed, InitScheme, Net, OptimSpec, Optimizer, Scope, Scoping, State,
-    batch::gather,
+    feed::gather,
     nn::Norm,
     predict,
     rng::{normal, stream},
@@ -43,7 +43,7 @@ fn net(schema: &Schema, config: &M3oeConfig) -> Net {
 
 /// `[rows, T]` of all rows.
 fn logits(net: &mut Net, data: &Arc<Dataset>) -> Tensor {
-    let by_task = predict(net, &all(data), 64);
+    let by_task = predict(net, &all(data), 64).unwrap();
     Tensor::stack(&by_task.iter().map(|l| Tensor::from_slice(l)).collect::<Vec<_>>(), 1)
 }
 
@@ -150,7 +150,7 @@ fn own_and_other_experts_share_the_weight() {
         state.insert(name.into(), Tensor::from_slice(&[1.3f32]));
     }
     net.weights.load(&state, "").unwrap();
-    let x = net.weights.tables.embed(&gather(&data, &(0..40).collect::<Vec<_>>()));
+    let x = net.weights.tables.embed(&gather(&data, &(0..40).collect::<Vec<_>>()).unwrap());
     let parts = net.representations(&x);
     let named = |name: &str| &parts.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("{name}")).1;
     for (row, scenario) in data.scenario.iter().enumerate() {
@@ -185,10 +185,10 @@ fn one_domain_or_task_has_nothing_to_weigh() {
                 assert_eq!(names.contains(&name), !missing.contains(&name), "{scoping:?}: {name}");
             }
             let feed = Feed::scoped(data.clone(), &(0..40).collect::<Vec<_>>(), &scope);
-            let logits = predict(&mut net, &feed, 7);
+            let logits = predict(&mut net, &feed, 7).unwrap();
             assert_eq!(logits.len(), scope.tasks.len());
             assert!(logits.iter().all(|l| l.len() == feed.rows().len() && l.iter().all(|x| x.is_finite())));
-            let x = net.weights.tables.embed(&feed.in_order(40).next().unwrap());
+            let x = net.weights.tables.embed(&feed.in_order(40).next().unwrap().unwrap());
             let parts = net.representations(&x);
             let named = |name: &str| &parts.iter().find(|(n, _)| n.starts_with(name)).unwrap().1;
             if scope.scenarios.len() == 1 {
@@ -219,7 +219,7 @@ fn every_variant_learns() {
     for config in variants {
         let mut net = net(&data.schema, &config);
         let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 0.0), &mut net.weights);
-        let batch = all(&data).in_order(60).next().unwrap();
+        let batch = all(&data).in_order(60).next().unwrap().unwrap();
         let mut losses = Vec::new();
         let before = net.weights.state();
         for _ in 0..30 {
@@ -244,7 +244,7 @@ fn gates_do_not_shape_the_representation() {
     let data = dataset(40, 2);
     let gradient = |gate_gradient| {
         let mut net = net(&data.schema, &M3oeConfig { gate_gradient, ..config() });
-        let x = net.weights.tables.embed_with(&gather(&data, &[0, 1, 2, 3]), true, None);
+        let x = net.weights.tables.embed_with(&gather(&data, &[0, 1, 2, 3]).unwrap(), true, None);
         let loss = net.forward(&x, true).logits.sum(tch::Kind::Float);
         net.weights.gradients(&loss).unwrap()
     };

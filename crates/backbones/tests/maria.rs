@@ -4,7 +4,7 @@ use scenarec_backbones::{build, model};
 use scenarec_data::Schema;
 use scenarec_train::{
     Build, Net, Scoping,
-    batch::gather,
+    feed::gather,
     labels, loss,
     testing::{dataset, distance, magnitude, schema, scramble},
 };
@@ -32,7 +32,7 @@ fn selectors_draw_in_training_only() {
     let data = dataset(60, 2);
     let logits_of = |config: &Value| {
         let mut net = scrambled(&data.schema, config);
-        let x = net.weights.tables.embed(&gather(&data, &(0..60).collect::<Vec<_>>()));
+        let x = net.weights.tables.embed(&gather(&data, &(0..60).collect::<Vec<_>>()).unwrap());
         [false, false, true, true].map(|train| net.forward(&x, train).logits)
     };
     let mut config = default();
@@ -57,7 +57,7 @@ fn scaling_sends_no_gradient_to_what_it_scales() {
     let state = net.weights.state();
     let _ = state["groups.user.refiners.weight"].narrow(1, 0, dim).zero_();
     net.weights.load(&state, "").unwrap();
-    let batch = gather(&data, &(0..60).collect::<Vec<_>>());
+    let batch = gather(&data, &(0..60).collect::<Vec<_>>()).unwrap();
     let x = net.weights.tables.embed(&batch);
     let other = x.with_field(slot, &x.fields.select(1, slot).flip([0]));
     assert!(distance(&net.forward(&x, false).logits, &net.forward(&other, false).logits) > 1e-2);
@@ -73,7 +73,7 @@ fn scaling_sends_no_gradient_to_what_it_scales() {
 fn the_shared_towers_part_is_weighed_by_the_coupling() {
     let data = dataset(60, 2);
     let mut net = scrambled(&data.schema, &default());
-    let x = net.weights.tables.embed(&gather(&data, &(0..60).collect::<Vec<_>>()));
+    let x = net.weights.tables.embed(&gather(&data, &(0..60).collect::<Vec<_>>()).unwrap());
     let mut with_outputs = |bias: f64| {
         let mut state = net.weights.state();
         state.insert("extra.out.weight".into(), state["extra.out.weight"].zeros_like());
@@ -102,7 +102,7 @@ fn under_batch_norm_a_scenario_may_have_one_row_or_none() {
     for others in [0, 1] {
         let rows: Vec<u32> = of(1).take(10).chain(of(0).take(others)).collect();
         let mut net = scrambled(&data.schema, &config);
-        let batch = gather(&data, &rows);
+        let batch = gather(&data, &rows).unwrap();
         let x = net.weights.tables.embed_with(&batch, true, None);
         let loss = loss(&net.forward(&x, true), &labels(&batch, Device::Cpu));
         let gradients = net.weights.gradients(&loss).unwrap();

@@ -4,7 +4,7 @@ use scenarec_backbones::{build, model};
 use scenarec_data::Schema;
 use scenarec_train::{
     Build, Net, State,
-    batch::gather,
+    feed::gather,
     labels, loss,
     testing::{dataset, distance, magnitude, schema, scramble},
 };
@@ -36,7 +36,7 @@ fn change(net: &mut Net, name: &str, f: impl Fn(&Tensor) -> Tensor) {
 #[test]
 fn gates_of_zero_weights_leave_a_plain_network() {
     let data = dataset(60, 1);
-    let batch = gather(&data, &(0..60).collect::<Vec<_>>());
+    let batch = gather(&data, &(0..60).collect::<Vec<_>>()).unwrap();
     let logits = |net: &mut Net| {
         let x = net.weights.tables.embed(&batch);
         net.forward(&x, false).logits
@@ -73,7 +73,7 @@ fn through_gates_alone(prior: &[&str]) -> [f64; 2] {
         let _ = weight.narrow(1, slot * dim, dim).zero_();
         weight
     });
-    let batch = gather(&data, &(0..60).collect::<Vec<_>>());
+    let batch = gather(&data, &(0..60).collect::<Vec<_>>()).unwrap();
     let x = net.weights.tables.embed(&batch);
     let other = x.with_field(slot, &x.fields.select(1, slot).flip([0]));
     let moved = distance(&net.forward(&x, false).logits, &net.forward(&other, false).logits);

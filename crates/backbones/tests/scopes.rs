@@ -4,7 +4,7 @@ use scenarec_backbones::build;
 use scenarec_data::Dataset;
 use scenarec_train::{
     Build, Feed, Net, Scoping, State,
-    batch::gather,
+    feed::gather,
     labels, loss,
     params::Selection,
     predict,
@@ -69,9 +69,9 @@ fn beside(data: &Dataset, others: usize) -> Vec<u32> {
     of(1, 10).chain(of(0, others)).collect()
 }
 
-fn logits(net: &mut Net, data: &Dataset, rows: &[u32], train: bool) -> Tensor {
+fn logits(net: &mut Net, data: &Arc<Dataset>, rows: &[u32], train: bool) -> Tensor {
     let _guard = tch::no_grad_guard();
-    let x = net.weights.tables.embed(&gather(data, rows));
+    let x = net.weights.tables.embed(&gather(data, rows).unwrap());
     net.forward(&x, train).logits
 }
 
@@ -93,7 +93,7 @@ fn every_scope_has_a_model_with_its_tasks() {
                 let mut net = build(&schema, &config_file(file), Build::cpu(1)).unwrap();
                 scramble(&mut net.weights, 1);
                 let feed = Feed::scoped(data.clone(), &rows, &scope);
-                let by_task = predict(&mut net, &feed, 50);
+                let by_task = predict(&mut net, &feed, 50).unwrap();
                 assert_eq!(by_task.len(), scope.tasks.len(), "{file}, {scoping:?}");
                 for logits in by_task {
                     assert_eq!(logits.len(), feed.rows().len(), "{file}, {scoping:?}");
@@ -189,7 +189,7 @@ fn a_batch_that_lacks_a_domain_has_gradients() {
     for config in plain.chain(with_batch_norm()) {
         let mut net = scrambled(&config, &data);
         for others in [0, 1] {
-            let batch = gather(&data, &beside(&data, others));
+            let batch = gather(&data, &beside(&data, others)).unwrap();
             let x = net.weights.tables.embed_with(&batch, true, None);
             let loss = loss(&net.forward(&x, true), &labels(&batch, Device::Cpu));
             let gradients = net.weights.gradients(&loss).unwrap();
@@ -208,7 +208,7 @@ fn batch_statistics_are_those_of_the_whole_batch() {
     for config in with_batch_norm() {
         let statistics = |of_the_first: usize| -> State {
             let mut net = scrambled(&config, &data);
-            let mut batch = gather(&data, &(0..20).collect::<Vec<_>>());
+            let mut batch = gather(&data, &(0..20).collect::<Vec<_>>()).unwrap();
             batch.scenario = (0..20).map(|row| i64::from(row >= of_the_first)).collect();
             let x = net.weights.tables.embed(&batch);
             let before = net.weights.state();
@@ -246,7 +246,7 @@ fn more_levels_and_experts_are_trained() {
     ];
     for config in variants {
         let mut net = scrambled(&config, &data);
-        let batch = gather(&data, &(0..120).collect::<Vec<_>>());
+        let batch = gather(&data, &(0..120).collect::<Vec<_>>()).unwrap();
         let x = net.weights.tables.embed_with(&batch, true, None);
         let loss = loss(&net.forward(&x, true), &labels(&batch, Device::Cpu));
         let gradients = net.weights.gradients(&loss).unwrap();

@@ -4,16 +4,17 @@ use scenarec_backbones::build;
 use scenarec_data::{Dataset, Field, Kind, Role, Schema, Table};
 use scenarec_train::{
     Batch, Build, Net,
-    batch::{Ids, SequenceIds, gather},
+    batch::{Ids, SequenceIds},
+    feed::gather,
     labels, loss,
     testing::{dataset, distance, magnitude, scramble, without_reals},
 };
 use std::sync::Arc;
 use tch::{Device, Tensor};
 
-fn data() -> Dataset {
-    let mut data = Arc::unwrap_or_clone(dataset(120, 1));
-    without_reals(&mut data);
+fn data() -> Arc<Dataset> {
+    let mut data = dataset(120, 1);
+    without_reals(Arc::make_mut(&mut data));
     data
 }
 
@@ -25,7 +26,7 @@ fn net(blocks: i64) -> Net {
 
 /// Rows with histories of many lengths, none among them.
 fn batch() -> Batch {
-    gather(&data(), &(0..20).collect::<Vec<u32>>())
+    gather(&data(), &(0..20).collect::<Vec<u32>>()).unwrap()
 }
 
 fn logits(net: &mut Net, batch: &Batch) -> Tensor {

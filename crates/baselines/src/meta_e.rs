@@ -108,11 +108,15 @@ impl MetaE {
         let batch = items.training.batch;
         for epoch in 0..self.config.epochs {
             let (support, query) = (&quarters[epoch % 4], &quarters[(epoch + 1) % 4]);
+            ensure!(
+                support.keeps_partners() && query.keeps_partners(),
+                "Meta-E needs its rows in memory: set `memory: resident` in the dataset's file"
+            );
             // Lists of one length take the same order from the same stream, so rows keep to their partners.
             let mut queries = query.shuffled(batch, &mut order.clone());
             let once = Epochs { epochs: 1, batch, iters: 1 };
             against_frozen(net, items, "generator", support, once, &mut order.clone(), |net, support| {
-                let batch = &queries.next().context("there is a query batch for every support batch")?;
+                let batch = &queries.next().context("there is a query batch for every support batch")??;
                 let (embedded, labels) = (&net.weights.tables.embed(batch), &labels(batch, device));
                 let query = GeneratorBatch { batch, embedded, labels, ..*support };
                 let loss = self.loss(net, support, &query)?.0;

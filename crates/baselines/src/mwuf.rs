@@ -4,7 +4,7 @@
 //! Shapes: B rows, d width of embeddings (16), D_s width of side information.
 use crate::two_layers::{no_tables, two_layers};
 use anyhow::{Context, Result};
-use scenarec_data::{Column, Schema};
+use scenarec_data::Schema;
 use scenarec_train::{
     Batch, Build, ColdItemMethod, ColdItems, Embedded, Epochs, FeatureEmbedding, Feed, InitScheme, Net,
     Optimizer, ParamSet, Weights, bce,
@@ -15,6 +15,7 @@ use scenarec_train::{
     to_vec,
 };
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use tch::Tensor;
 
 /// The scale and shift networks start in U(-0.01, 0.01), biases included.
@@ -215,9 +216,7 @@ impl MeanUsers {
     }
 }
 
-fn user_ids<'a>(rows: &'a Feed, field: &str) -> Result<&'a [u32]> {
-    match rows.data().column(field) {
-        Some(Column::Id(ids)) => Ok(ids),
-        _ => anyhow::bail!("the user-id field {field:?} is not an id column"),
-    }
+fn user_ids<'a>(rows: &'a Feed, field: &str) -> Result<Cow<'a, [u32]>> {
+    let ids = rows.data().ids(field)?;
+    ids.with_context(|| format!("the user-id field {field:?} is not an id column"))
 }

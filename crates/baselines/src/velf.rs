@@ -253,6 +253,7 @@ impl ColdItemMethod for Velf {
             let item = item_slot(net, items.schema)?;
             let mut done = 0;
             for batch in items.new_items.in_order(items.training.batch) {
+                let batch = batch?;
                 let (_, prior) = self.gaussians(&batch, item, false);
                 let ids = &items.new_ids[done..done + batch.rows];
                 let [mean, log_var] = POSTERIOR;

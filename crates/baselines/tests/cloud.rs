@@ -1,5 +1,5 @@
 //! Given vectors as the embeddings of a net: what a generator of rows is fitted to.
-use scenarec_data::{Column, Dataset, Field, Kind, Role, Schema, Table};
+use scenarec_data::{Column, Columns, Dataset, Field, Kind, Role, Schema, Table};
 use scenarec_train::{
     Build, CtrModel, Embedded, Feed, Fitting, InitScheme, Net, Output, Params, RowSource, Silent, Trained,
     testing,
@@ -63,11 +63,11 @@ fn dataset(n: usize) -> Dataset {
     let fields = [("domain", Role::Scenario), ("user", Role::User), ("item", Role::Item)].map(field).to_vec();
     Dataset {
         schema: Schema { tables, fields, tasks, scenarios, ..Schema::default() },
-        columns: vec![
+        columns: Columns::Resident(vec![
             Column::Id(ids.iter().map(|i| i % 2).collect()),
             Column::Id(ids.clone()),
             Column::Id(ids),
-        ],
+        ]),
         labels: vec![vec![0; n]],
         scenario: vec![0; n],
         ..(*testing::dataset(n, 1)).clone()

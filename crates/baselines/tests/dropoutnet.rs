@@ -50,7 +50,7 @@ fn chosen_batches_leave_the_item_table_alone() {
 fn the_mean_is_that_of_the_whole_table() {
     let data = dataset(200, 1);
     let (mut late, mut upto) = (trained_net(&data), trained_net(&data));
-    let batch = all(&data).in_order(16).next().unwrap();
+    let batch = all(&data).in_order(16).next().unwrap().unwrap();
     let x = embed_with_mean_item(&mut late, &data.schema, &batch).unwrap();
     let table = &upto.weights.state()["embedding.item_id"];
     let mean = table.mean_dim([0i64].as_slice(), true, Kind::Float);

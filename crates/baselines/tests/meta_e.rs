@@ -56,11 +56,12 @@ fn partners_stay_together_in_shuffled_batches() {
     let data = dataset(300, 1);
     let parts = quarters(&all(&data));
     let order = stream(3, "order");
-    let shuffled = |part: &Feed| part.shuffled(16, &mut order.clone()).collect::<Vec<_>>();
+    let shuffled =
+        |part: &Feed| part.shuffled(16, &mut order.clone()).map(Result::unwrap).collect::<Vec<_>>();
     let (a, b) = (shuffled(&parts[0]), shuffled(&parts[1]));
     assert!(a.len() > 3);
     let mut in_order = parts[0].in_order(16);
-    assert_ne!(a[0].ids[0], in_order.next().unwrap().ids[0], "the order is another");
+    assert_ne!(a[0].ids[0], in_order.next().unwrap().unwrap().ids[0], "the order is another");
     for (a, b) in a.iter().zip(&b) {
         assert_eq!(a.ids[0], b.ids[0]);
         assert_ne!(a.ids[1], b.ids[1], "users differ");
@@ -109,7 +110,7 @@ fn with_pair(
     f: impl FnOnce(&Net, &GeneratorBatch<'_>, &GeneratorBatch<'_>),
 ) {
     let [a, b, ..] = quarters(&all(data));
-    let batch = b.in_order(b.rows().len()).next().unwrap();
+    let batch = b.in_order(b.rows().len()).next().unwrap().unwrap();
     let (embedded, labels) = (net.weights.tables.embed(&batch), scenarec_train::labels(&batch, BUILD.device));
     with_batch(net, &a, |net, support| {
         // Evaluation mode, so that two passes agree.
@@ -174,7 +175,7 @@ fn the_loss_falls() {
 fn a_row_of_one_batch_needs_a_partner() {
     let data = dataset(200, 1);
     with_pair(&data, &mut trained_net(&data), |net, support, _| {
-        let short = Feed::new(data.clone(), vec![1, 2]).in_order(2).next().unwrap();
+        let short = Feed::new(data.clone(), vec![1, 2]).in_order(2).next().unwrap().unwrap();
         let query = GeneratorBatch { batch: &short, ..*support };
         let error = meta_e(&settings(), &data).loss(net, support, &query).unwrap_err().to_string();
         assert_eq!(error, "a query row for every support row is needed");
@@ -189,7 +190,7 @@ fn vectors_depend_on_the_item_alone() {
     scramble(method.weights(), 2);
     let rows: Vec<u32> = (0..200).filter(|r| data.item_ids()[*r as usize] == data.item_ids()[3]).collect();
     assert!(rows.len() > 2);
-    let batch = Feed::new(data.clone(), rows).in_order(50).next().unwrap();
+    let batch = Feed::new(data.clone(), rows).in_order(50).next().unwrap().unwrap();
     let vectors: Tensor = method.generate(&net.weights.tables.embed(&batch));
     let spread = magnitude(&(&vectors - vectors.get(0)));
     assert!(spread < 1e-6 && magnitude(&vectors) > 0.01, "{spread}");

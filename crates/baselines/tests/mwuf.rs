@@ -7,8 +7,8 @@ use scenarec_baselines::{MeanUsers, Mwuf, MwufConfig, NoUsers};
 use scenarec_data::{Column, Dataset};
 use scenarec_train::{
     ColdItemMethod, OptimSpec,
-    batch::gather,
     cold::Training,
+    feed::gather,
     rng::{normal, stream},
     testing::{DIM, all, changed, cold_split, dataset, distance, magnitude, scramble},
 };
@@ -105,7 +105,7 @@ fn mean_users_are_those_of_old_rows() {
         let mut found = None;
         work(&data, net, |net, items| {
             let users = MeanUsers::new(net, items, rule)?;
-            let batch = gather(&data, rows);
+            let batch = gather(&data, rows).unwrap();
             found = Some(users.of(&batch, &net.weights.tables.embed(&batch)));
             Ok(())
         });

@@ -38,6 +38,27 @@ pub struct DatasetConfig {
     pub split: SplitPlan,
     /// What stands in where the raw folder is absent.
     pub simulate: SimulateConfig,
+    /// Where the columns are while a model is trained.
+    pub memory: Memory,
+}
+
+/// Where a dataset's columns are while a model is trained. The order in which rows are shuffled depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Memory {
+    /// In memory up to [`Memory::RESIDENT`] bytes of columns, else in the cache file. A machine's own memory has no say, so that
+    /// a run is the same everywhere.
+    #[default]
+    Auto,
+    /// In memory.
+    Resident,
+    /// In the cache file, of which a few row groups are in memory at a time.
+    Streamed,
+}
+
+impl Memory {
+    /// What [`Memory::Auto`] holds in memory, in bytes.
+    pub const RESIDENT: u64 = 2 << 30;
 }
 
 #[derive(Deserialize)]
@@ -70,6 +91,8 @@ struct Raw {
     known_files: Vec<RawKnownFile>,
     split: RawSplit,
     simulate: RawSimulate,
+    #[serde(default)]
+    memory: Memory,
 }
 
 /// The number of rows goes by the name that the loader's raw data has for a row.
@@ -116,6 +139,7 @@ impl DatasetConfig {
             known_files,
             split: raw.split.check(&place)?,
             simulate,
+            memory: raw.memory,
         })
     }
 }

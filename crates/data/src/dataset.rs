@@ -1,6 +1,11 @@
-//! A dataset in memory: columns, labels and where they come from.
-use crate::{Part, Schema, Sequence};
+//! A dataset: columns, labels and where they come from.
+use crate::cache::Header;
+use crate::view::gather;
+use crate::{Part, Result, Rows, Schema, Sequence, Spans, Stored};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// How far the rows are the official data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,6 +65,65 @@ pub enum Column {
 }
 
 impl Column {
+    /// Some of the rows, one after the other.
+    pub(crate) fn part(&self, rows: Range<u32>) -> Column {
+        let range = rows.start as usize..rows.end as usize;
+        match self {
+            Column::Id(v) => Column::Id(v[range].to_vec()),
+            Column::Real(v) => Column::Real(v[range].to_vec()),
+            Column::Ragged { .. } | Column::Sequence(_) => self.take(&rows.collect::<Vec<u32>>()),
+        }
+    }
+
+    /// Some of the rows, in any order.
+    fn take(&self, rows: &[u32]) -> Column {
+        match self {
+            Column::Id(v) => Column::Id(gather(v, rows)),
+            Column::Real(v) => Column::Real(gather(v, rows)),
+            Column::Ragged { offsets, values, weights } => {
+                let own = |r: &u32| offsets[*r as usize] as usize..offsets[*r as usize + 1] as usize;
+                let ends = rows.iter().scan(0, |sum, r| {
+                    *sum += own(r).len() as u64;
+                    Some(*sum)
+                });
+                Column::Ragged {
+                    offsets: std::iter::once(0).chain(ends).collect(),
+                    values: rows.iter().flat_map(|r| values[own(r)].iter().copied()).collect(),
+                    weights: weights.as_ref().map(|w| rows.iter().flat_map(|r| w[own(r)].to_vec()).collect()),
+                }
+            }
+            Column::Sequence(Sequence { spans, tokens }) => {
+                let spans = Spans { start: gather(&spans.start, rows), end: gather(&spans.end, rows) };
+                Column::Sequence(Sequence { spans: Arc::new(spans), tokens: tokens.clone() })
+            }
+        }
+    }
+
+    /// Appends another column of the same field. Panics where it is of another kind.
+    fn append(&mut self, next: Column) {
+        match (self, next) {
+            (Column::Id(own), Column::Id(mut next)) => own.append(&mut next),
+            (Column::Real(own), Column::Real(mut next)) => own.append(&mut next),
+            (
+                Column::Ragged { offsets, values, weights },
+                Column::Ragged { offsets: ends, values: mut next, weights: next_weights },
+            ) => {
+                let before = values.len() as u64;
+                offsets.extend(ends[1..].iter().map(|end| before + end));
+                values.append(&mut next);
+                if let (Some(own), Some(mut next)) = (weights, next_weights) {
+                    own.append(&mut next);
+                }
+            }
+            (Column::Sequence(own), Column::Sequence(next)) => {
+                let own = Arc::make_mut(&mut own.spans);
+                own.start.extend(&next.spans.start);
+                own.end.extend(&next.spans.end);
+            }
+            _ => panic!("columns of two kinds"),
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         match self {
@@ -68,6 +132,86 @@ impl Column {
             Column::Sequence(s) => s.spans.rows(),
             Column::Real(v) => v.len(),
         }
+    }
+}
+
+/// Where the columns are.
+#[derive(Clone, Debug)]
+pub enum Columns {
+    /// In memory, one per field of the schema.
+    Resident(Vec<Column>),
+    /// In the cache file, of which a few row groups are in memory at a time.
+    Streamed(Arc<Streamed>),
+}
+
+/// Columns in a file.
+#[derive(Debug)]
+pub struct Streamed {
+    stored: Stored,
+    /// Columns that are in memory, by field: those that are needed in any order, and those that depend on the split.
+    resident: Vec<(usize, Column)>,
+    /// The first row of every row group, and the number of rows.
+    starts: Vec<u32>,
+}
+
+impl Streamed {
+    pub(crate) fn new(stored: Stored, resident: Vec<(usize, Column)>) -> Self {
+        let starts = std::iter::once(0).chain(stored.group_rows()).scan(0, |sum, n| {
+            *sum += n as u32;
+            Some(*sum)
+        });
+        Self { starts: starts.collect(), stored, resident }
+    }
+
+    /// How many row groups there are.
+    pub fn groups(&self) -> usize {
+        self.stored.groups()
+    }
+
+    /// The row group of a row, and its place there.
+    pub fn place(&self, row: u32) -> (usize, u32) {
+        let group = self.starts.partition_point(|start| *start <= row) - 1;
+        (group, row - self.starts[group])
+    }
+
+    /// The rows of a row group.
+    pub fn rows(&self, group: usize) -> Range<u32> {
+        self.starts[group]..self.starts[group + 1]
+    }
+
+    /// The columns of some rows, in the given order, one per field of the schema.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is damaged.
+    pub fn select(&self, rows: &[u32]) -> Result<Vec<Column>> {
+        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+        order.sort_by_key(|place| rows[*place as usize]);
+        let ascending = gather(rows, &order);
+        let mut all: Option<Vec<Column>> = None;
+        for own in ascending.chunk_by(|a, b| self.place(*a).0 == self.place(*b).0) {
+            let (group, _) = self.place(own[0]);
+            let local: Vec<u32> = own.iter().map(|row| self.place(*row).1).collect();
+            let columns = self.read(group)?.into_iter().map(|column| column.take(&local));
+            match &mut all {
+                None => all = Some(columns.collect()),
+                Some(all) => all.iter_mut().zip(columns).for_each(|(all, column)| all.append(column)),
+            }
+        }
+        let mut places = vec![0; rows.len()];
+        order.iter().enumerate().for_each(|(rank, place)| places[*place as usize] = rank as u32);
+        Ok(all.unwrap_or_default().iter().map(|column| column.take(&places)).collect())
+    }
+
+    /// The columns of a row group, one per field of the schema.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is damaged.
+    pub fn read(&self, group: usize) -> Result<Vec<Column>> {
+        let mut columns = self.stored.group(group)?;
+        for (at, column) in &self.resident {
+            columns[*at] = column.part(self.rows(group));
+        }
+        Ok(columns)
     }
 }
 
@@ -83,7 +227,7 @@ pub struct Dataset {
     /// What the columns mean.
     pub schema: Schema,
     /// One column per field of the schema.
-    pub columns: Vec<Column>,
+    pub columns: Columns,
     /// Labels 0 or 1, `[task][row]`.
     pub labels: Vec<Vec<u8>>,
     /// Scenario of every row.
@@ -104,22 +248,82 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    pub(crate) fn new(header: Header, rows: Rows) -> Dataset {
+        let Header { name, provenance, note, fingerprint, schema, item_vocabulary } = header;
+        let Rows { columns, labels, scenario, time, session, part, click_probability } = rows;
+        let columns = Columns::Resident(columns);
+        Dataset {
+            name,
+            provenance,
+            note,
+            schema,
+            columns,
+            labels,
+            scenario,
+            time,
+            session,
+            part,
+            item_vocabulary,
+            click_probability,
+            fingerprint,
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.scenario.len()
     }
 
-    /// The column of the field called `name`.
-    pub fn column(&self, name: &str) -> Option<&Column> {
-        self.schema.field(name).map(|(i, _)| &self.columns[i])
+    /// The columns, where they are in memory.
+    pub fn resident(&self) -> Option<&[Column]> {
+        match &self.columns {
+            Columns::Resident(columns) => Some(columns),
+            Columns::Streamed(_) => None,
+        }
     }
 
-    /// The ids of the item-id field. Panics where the schema has none.
+    /// The column of the field called `name`, where it is in memory.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        let (at, _) = self.schema.field(name)?;
+        match &self.columns {
+            Columns::Resident(columns) => Some(&columns[at]),
+            Columns::Streamed(s) => s.resident.iter().find(|c| c.0 == at).map(|c| &c.1),
+        }
+    }
+
+    /// The ids of the field called `name`, read from the file where they are not in memory; none where there is no such
+    /// field of one id per row.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is damaged.
+    pub fn ids(&self, name: &str) -> Result<Option<Cow<'_, [u32]>>> {
+        Ok(match (self.column(name), &self.columns, self.schema.field(name)) {
+            (Some(Column::Id(ids)), ..) => Some(Cow::Borrowed(ids)),
+            (None, Columns::Streamed(s), Some((_, field))) if field.kind == crate::Kind::Id => {
+                Some(Cow::Owned(s.stored.ids(name)?))
+            }
+            _ => None,
+        })
+    }
+
+    /// The ids of the item-id field, which are in memory. Panics where the schema has none.
     pub fn item_ids(&self) -> &[u32] {
         let name = self.schema.item_id.as_deref().expect("the schema names no item-id field");
         match self.column(name) {
             Some(Column::Id(v)) => v,
             _ => panic!("the item-id field {name:?} is not an id column"),
+        }
+    }
+
+    /// Puts a column in place of a field's.
+    pub(crate) fn replace(&mut self, at: usize, column: Column) {
+        match &mut self.columns {
+            Columns::Resident(columns) => columns[at] = column,
+            Columns::Streamed(streamed) => {
+                let own = Arc::get_mut(streamed).expect("a dataset that nobody shares yet");
+                own.resident.retain(|c| c.0 != at);
+                own.resident.push((at, column));
+            }
         }
     }
 }

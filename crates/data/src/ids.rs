@@ -85,6 +85,71 @@ impl Dense {
     }
 }
 
+/// [`Dense`] ids of rows that come some at a time.
+#[derive(Default)]
+pub(crate) struct Numbers {
+    /// New id plus one.
+    known: Pages,
+    /// What each new id stands for.
+    pub raw: Vec<u32>,
+}
+
+impl Numbers {
+    /// The number of this id, a new one where it was not seen before.
+    pub fn number(&mut self, raw: u32) -> u32 {
+        let place = self.known.slot(raw);
+        if *place == 0 {
+            self.raw.push(raw);
+            *place = self.raw.len() as u32;
+        }
+        *place - 1
+    }
+
+    /// The number of an id that was seen before.
+    pub fn of(&self, raw: u32) -> u32 {
+        self.known.get(raw) - 1
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+}
+
+/// Ids of a page.
+const PAGE: usize = 1 << 14;
+
+/// Numbers by raw id, 0 where there is none. Memory is taken for pages that have ids, which may be far from dense.
+#[derive(Default)]
+pub(crate) struct Pages(Vec<Option<Box<[u32]>>>);
+
+impl Pages {
+    /// An id's number.
+    pub fn get(&self, id: u32) -> u32 {
+        let page = self.0.get(id as usize / PAGE).and_then(Option::as_deref);
+        page.map_or(0, |page| page[id as usize % PAGE])
+    }
+
+    /// Where an id's number is kept.
+    pub fn slot(&mut self, id: u32) -> &mut u32 {
+        let place = id as usize / PAGE;
+        if place >= self.0.len() {
+            self.0.resize_with(place + 1, || None);
+        }
+        &mut self.0[place].get_or_insert_with(|| vec![0; PAGE].into())[id as usize % PAGE]
+    }
+
+    /// All numbers but 0 with their ids, which ascend.
+    pub fn known(&mut self) -> impl Iterator<Item = (u32, &mut u32)> {
+        let pages =
+            self.0.iter_mut().enumerate().filter_map(|(place, page)| Some((place, page.as_deref_mut()?)));
+        let ids = pages.flat_map(|(place, page)| {
+            page.iter_mut().enumerate().map(move |(at, number)| ((place * PAGE + at) as u32, number))
+        });
+        ids.filter(|(_, number)| **number > 0)
+    }
+}
+
 /// Raw ids that are no numbers: new ones from 0 in order of first appearance.
 #[derive(Default)]
 pub(crate) struct Names {
@@ -135,6 +200,12 @@ mod tests {
         let dense = Dense::new(&[7, 0, 7, 900, 0]);
         assert_eq!(dense, Dense { ids: vec![0, 1, 0, 2, 1], raw: vec![7, 0, 900] });
         assert_eq!(Dense::new(&[]), Dense::default());
+        let mut numbers = Numbers::default();
+        assert_eq!([7, 0, 7, 900_000_000, 0].map(|raw| numbers.number(raw)), [0, 1, 0, 2, 1]);
+        assert_eq!(
+            (numbers.of(900_000_000), &numbers.raw[..], numbers.len()),
+            (2, &[7, 0, 900_000_000][..], 3)
+        );
         assert_eq!(counts(&dense.ids, 4), [2, 2, 1, 0]);
     }
 

@@ -5,7 +5,7 @@
 use crate::movielens::{self, Layout, RowOrder};
 use crate::raw::RawFiles;
 use crate::simulate::Simulator;
-use crate::view::View;
+use crate::view::Loaded;
 use crate::{Result, ali_ccp, amazon, cikm_ecomm, douban, industrial, kuairand, taobao_ad};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -185,7 +185,8 @@ impl Loader {
     pub(crate) fn raw_files(&self, folder: &Path) -> Result<RawFiles> {
         let names = self.files_in(folder);
         match self {
-            Loader::AliCcp { .. } => RawFiles::open(folder, &names),
+            Loader::AliCcp { .. } => RawFiles::open(folder, &names, &[]),
+            Loader::CikmEcomm { .. } => RawFiles::open(folder, &names[..1], &names[1..]),
             _ => RawFiles::read(folder, &names),
         }
     }
@@ -266,8 +267,8 @@ impl Loader {
     }
 
     /// Parses the raw files.
-    pub(crate) fn load(&self, raw: &RawFiles) -> Result<View> {
-        Ok(match *self {
+    pub(crate) fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        Ok(Loaded::View(match *self {
             Loader::Movielens { layout, positive_from, .. } => {
                 movielens::csdm::view(&movielens::parse(layout, raw)?, positive_from)
             }
@@ -285,7 +286,7 @@ impl Loader {
                 let raw = kuairand::parse(layout, raw, tabs)?;
                 kuairand::sequence::view(raw, tabs, features, behaviours, max_len)
             }
-            Loader::CikmEcomm { .. } => cikm_ecomm::csdm::view(cikm_ecomm::parse(raw)?),
+            Loader::CikmEcomm { .. } => return cikm_ecomm::stream(raw).map(Loaded::Stream),
             Loader::DoubanSplits { layout } => douban::view(douban::splits::parse(layout, raw)?),
             Loader::DoubanRatings { thin } => douban::view(douban::ratings::parse(thin, raw)?),
             Loader::Amazon { thin, valid_from, test_from } => {
@@ -312,8 +313,8 @@ impl Loader {
             }
             Loader::AliCcp { min_count, combinations, behaviours } => {
                 let settings = ali_ccp::Settings { min_count, combinations, behaviours };
-                ali_ccp::view::view(ali_ccp::parse(raw, settings)?, settings)
+                return ali_ccp::stream(raw, settings).map(Loaded::Stream);
             }
-        })
+        }))
     }
 }

@@ -1,12 +1,17 @@
 //! From a dataset file to columns and row lists.
+use crate::cache::{Header, Writer};
 use crate::ids::counts;
 use crate::loader::CountRows;
 use crate::raw::RawFiles;
 use crate::simulate::{self, SimulateConfig};
-use crate::view::{gather, min_max};
-use crate::{Column, Dataset, DatasetConfig, Error, Provenance, Result, SplitPlan, Splits, cache};
+use crate::view::{Loaded, View, gather, min_max};
+use crate::{
+    Column, Columns, Dataset, DatasetConfig, Error, Memory, Provenance, Result, Schema, SplitPlan, Splits,
+    Stored, Streamed, cache,
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where things lie.
 #[derive(Clone, Debug)]
@@ -191,11 +196,16 @@ pub fn identify(config: &DatasetConfig, roots: &Roots, over: &Override) -> Resul
 }
 
 /// Loads a dataset and splits it: from the cache where that is current, else from the raw files, which are simulated
-/// first where the raw folder is absent.
+/// first where the raw folder is absent. Of a dataset that is too large to be held in memory the columns stay in the cache
+/// ([`Memory`]).
 pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result<Prepared> {
     let (material, identity) = material(config, roots, over)?;
     let path = cache_path(config, roots, &identity);
-    let cached = cache::read(&path, &identity.fingerprint).unwrap_or_else(|e| {
+    let open = || match Stored::open(&path, &identity.fingerprint)? {
+        Some(stored) => dataset(config, stored).map(Some),
+        None => Ok(None),
+    };
+    let cached = open().unwrap_or_else(|e| {
         tracing::warn!("{e}; it is made anew");
         None
     });
@@ -208,10 +218,8 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
                     simulated_files(config, params, tables.as_ref(), roots)?
                 }
             };
-            let dataset = build(config, &raw, identity)?;
-            drop(raw); // Writing the cache takes memory of its own.
-            cache::write(&dataset, &path)?;
-            dataset
+            build(config, raw, identity.clone(), &path)?;
+            open()?.expect("a cache that was just written")
         }
     };
     let splits = over.split.as_ref().unwrap_or(&config.split).apply(&dataset)?;
@@ -219,6 +227,31 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
         count_training_rows(&mut dataset, &splits);
     }
     Ok(Prepared { dataset, splits })
+}
+
+/// The dataset of a cache file.
+fn dataset(config: &DatasetConfig, stored: Stored) -> Result<Dataset> {
+    let header = stored.header().clone();
+    let size = stored.size();
+    let streamed = match config.memory {
+        Memory::Auto => size > Memory::RESIDENT,
+        Memory::Resident => false,
+        Memory::Streamed => true,
+    };
+    if !streamed {
+        return Ok(Dataset::new(header, stored.all()?));
+    }
+    tracing::info!(
+        "{}: {:.1} GiB of columns stay in the cache file, of which row groups are read as they are needed",
+        config.dataset,
+        size as f64 / f64::from(1u32 << 30)
+    );
+    let mut dataset = Dataset::new(header, stored.about_rows()?);
+    let items = dataset.schema.item_id.as_ref().and_then(|name| dataset.schema.field(name)).map(|f| f.0);
+    let resident = items.map(|at| Ok((at, Column::Id(stored.ids(&dataset.schema.fields[at].name)?))));
+    dataset.columns =
+        Columns::Streamed(Arc::new(Streamed::new(stored, resident.into_iter().collect::<Result<_>>()?)));
+    Ok(dataset)
 }
 
 /// Where the cache of a dataset lies.
@@ -236,29 +269,35 @@ fn simulated_files(
     config.loader.raw_files(&folder)
 }
 
-fn build(config: &DatasetConfig, raw: &RawFiles, identity: Identity) -> Result<Dataset> {
-    let view = config.loader.load(raw)?;
-    let rows = view.scenario.len();
-    let probabilities = raw.probabilities(view.chosen.as_ref().map_or(rows, |c| c.of))?;
-    let click_probability = match &view.chosen {
+/// Writes the cache file of a dataset.
+fn build(config: &DatasetConfig, raw: RawFiles, identity: Identity, path: &Path) -> Result<()> {
+    let header = |schema: Schema, item_vocabulary: Option<Vec<usize>>| Header {
+        name: config.dataset.clone(),
+        provenance: identity.provenance,
+        note: identity.note.clone(),
+        fingerprint: identity.fingerprint.clone(),
+        schema,
+        item_vocabulary,
+    };
+    let View { schema, mut rows, item_vocabulary, chosen } = match config.loader.load(&raw)? {
+        Loaded::View(view) => view,
+        Loaded::Stream(stream) => {
+            let probabilities = raw.probabilities(stream.of)?;
+            let mut writer = Writer::new(path, header(stream.schema, None))?;
+            (stream.rows)(&mut |mut rows, chosen| {
+                rows.click_probability = probabilities.as_ref().map(|p| gather(p, chosen));
+                writer.append(&rows)
+            })?;
+            return writer.finish();
+        }
+    };
+    let probabilities = raw.probabilities(chosen.as_ref().map_or(rows.len(), |c| c.of))?;
+    rows.click_probability = match &chosen {
         Some(chosen) => probabilities.map(|p| gather(&p, &chosen.rows)),
         None => probabilities,
     };
-    Ok(Dataset {
-        name: config.dataset.clone(),
-        provenance: identity.provenance,
-        note: identity.note,
-        schema: view.schema,
-        columns: view.columns,
-        labels: view.labels,
-        scenario: view.scenario,
-        time: view.time,
-        session: view.session,
-        part: view.part,
-        item_vocabulary: view.item_vocabulary,
-        click_probability,
-        fingerprint: identity.fingerprint,
-    })
+    drop(raw); // Writing the cache takes memory of its own.
+    cache::write(header(schema, item_vocabulary), &rows, path)
 }
 
 /// The feature `count` over the rows that a model may have seen: an item's popularity among rows to be predicted is
@@ -270,5 +309,5 @@ fn count_training_rows(data: &mut Dataset, splits: &Splits) {
     let count = counts(&known, items.iter().max().map_or(0, |m| *m as usize + 1));
     let scaled = min_max(items.iter().map(|i| f64::from(count[*i as usize])));
     let (at, _) = data.schema.field("count").expect("a field of every loader with this key");
-    data.columns[at] = Column::Real(scaled);
+    data.replace(at, Column::Real(scaled));
 }

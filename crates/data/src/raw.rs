@@ -52,11 +52,12 @@ impl RawFiles {
         Ok(RawFiles { files, large: Vec::new(), click_probability: click_probability(folder)? })
     }
 
-    /// [`RawFiles::read`] for files that memory need not hold: they are gone through here, and again when they are parsed.
-    pub fn open(folder: &Path, names: &[&str]) -> Result<RawFiles> {
-        check_present(folder, names)?;
-        let large = names.iter().map(|n| LargeFile::open(folder, n)).collect::<Result<_>>()?;
-        Ok(RawFiles { files: Vec::new(), large, click_probability: click_probability(folder)? })
+    /// [`RawFiles::read`] for files of which memory need not hold those that are `large`: they are gone through here, and again
+    /// when they are parsed.
+    pub fn open(folder: &Path, large: &[&str], names: &[&str]) -> Result<RawFiles> {
+        check_present(folder, &[large, names].concat())?;
+        let large = large.iter().map(|n| LargeFile::open(folder, n)).collect::<Result<_>>()?;
+        Ok(RawFiles { large, ..RawFiles::read(folder, names)? })
     }
 
     /// Files that were not read but made.
@@ -224,7 +225,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = "hello\n".repeat(PIECE / 6 + 10); // More than a piece.
         std::fs::write(folder.path().join("a"), &text).unwrap();
-        let (read, open) = (RawFiles::read(folder.path(), &["a"]), RawFiles::open(folder.path(), &["a"]));
+        let (read, open) =
+            (RawFiles::read(folder.path(), &["a"]), RawFiles::open(folder.path(), &["a"], &[]));
         let (read, open) = (read.unwrap(), open.unwrap());
         let content = Content::Memory(text.as_bytes());
         let checksums = [
@@ -241,8 +243,8 @@ mod tests {
         }
         assert_eq!(open.large("a").lines, PIECE / 6 + 10);
         std::fs::write(folder.path().join("a"), text + "\n").unwrap();
-        assert_ne!(RawFiles::open(folder.path(), &["a"]).unwrap().hash(), open.hash());
-        let missing = RawFiles::open(folder.path(), &["a", "b"]).err().unwrap().to_string();
+        assert_ne!(RawFiles::open(folder.path(), &["a"], &[]).unwrap().hash(), open.hash());
+        let missing = RawFiles::open(folder.path(), &["a", "b"], &[]).err().unwrap().to_string();
         assert!(missing.contains("b missing; the folder must hold a, b"), "{missing}");
     }
 }

@@ -8,7 +8,7 @@ pub struct Sequence {
     /// Which tokens each row's sequence consists of.
     pub spans: Arc<Spans>,
     /// What the tokens are.
-    pub tokens: Tokens,
+    pub tokens: Arc<Tokens>,
 }
 
 /// Row r's sequence are the tokens `start[r]..end[r]`.
@@ -43,7 +43,7 @@ impl Sequence {
             .collect();
         let start = ends.iter().zip(lists).map(|(end, list)| end - list.len() as u32).collect();
         let tokens = Tokens { offsets: None, values: lists.concat(), weights: None };
-        Self { spans: Arc::new(Spans { start, end: ends }), tokens }
+        Self { spans: Arc::new(Spans { start, end: ends }), tokens: Arc::new(tokens) }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Small datasets for unit tests.
+use crate::cache::Header;
 use crate::{
-    Column, Dataset, Field, Kind, Part, Pooling, Provenance, Role, Schema, Sequence, Spans, Table, Tokens,
+    Column, Columns, Dataset, Field, Kind, Part, Pooling, Provenance, Role, Rows, Schema, Sequence, Spans,
+    Table, Tokens,
 };
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ pub(crate) fn dataset(items: &[u32], time: &[i64]) -> Dataset {
             item_id: Some("item_id".into()),
             ..Schema::default()
         },
-        columns: vec![Column::Id(items.to_vec())],
+        columns: Columns::Resident(vec![Column::Id(items.to_vec())]),
         labels: vec![vec![0; items.len()]],
         scenario: vec![0; items.len()],
         time: Some(time.to_vec()),
@@ -36,6 +38,7 @@ pub(crate) fn everything(n: usize) -> Dataset {
     let items: Vec<u32> = (0..n as u32).map(|i| i % 97).collect();
     let time: Vec<i64> = (0..n as i64).map(|i| i * 31 % 1009 - 5).collect();
     let mut data = dataset(&items, &time);
+    let mut columns = data.resident().expect("in memory").to_vec();
     let mut offsets = vec![0u64];
     let mut values = Vec::new();
     for i in 0..n as u32 {
@@ -47,7 +50,7 @@ pub(crate) fn everything(n: usize) -> Dataset {
         data.schema.tables.push(Table { name: name.into(), rows: 4 });
     }
     data.schema.fields.push(field("words", Kind::Bag(Pooling::SumPadded { len: 5 })));
-    data.columns.push(Column::Ragged { offsets, values, weights });
+    columns.push(Column::Ragged { offsets, values, weights });
     // Two sequences of one behaviour list, of one id and of any number of ids per token.
     let spans = Spans { start: vec![0; n], end: (0..n as u32).map(|i| i % 4).collect() };
     let plain = Tokens { values: vec![1, 0, 3], ..Tokens::default() };
@@ -56,10 +59,11 @@ pub(crate) fn everything(n: usize) -> Dataset {
     let spans = Arc::new(spans);
     for (name, tokens) in [("history", plain), ("genres", bags)] {
         data.schema.fields.push(field(name, Kind::Sequence { max_len: 3 }));
-        data.columns.push(Column::Sequence(Sequence { spans: spans.clone(), tokens }));
+        columns.push(Column::Sequence(Sequence { spans: spans.clone(), tokens: Arc::new(tokens) }));
     }
     data.schema.fields.push(Field { table: None, ..field("price", Kind::Real) });
-    data.columns.push(Column::Real((0..n).map(|i| i as f32 * 0.1).collect()));
+    columns.push(Column::Real((0..n).map(|i| i as f32 * 0.1).collect()));
+    data.columns = Columns::Resident(columns);
     data.schema.tasks.push("like".into());
     data.labels.push((0..n).map(|i| (i % 3 == 0) as u8).collect());
     data.session = Some(items);
@@ -68,6 +72,15 @@ pub(crate) fn everything(n: usize) -> Dataset {
     data.click_probability = Some(vec![0.25; n]);
     data.note = "a \"note\"".into();
     data
+}
+
+/// What a cache file holds of a dataset.
+pub(crate) fn parts(data: &Dataset) -> (Header, Rows) {
+    let Dataset { name, provenance, note, schema, labels, scenario, time, session, part, .. } = data.clone();
+    let Dataset { item_vocabulary, click_probability, fingerprint, .. } = data.clone();
+    let columns = data.resident().expect("in memory").to_vec();
+    let rows = Rows { columns, labels, scenario, time, session, part, click_probability };
+    (Header { name, provenance, note, fingerprint, schema, item_vocabulary }, rows)
 }
 
 fn field(name: &str, kind: Kind) -> Field {

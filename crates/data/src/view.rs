@@ -1,26 +1,40 @@
 //! What every loader makes of its raw tables: fields and columns side by side, labels, scenarios and times.
 use crate::sequence::Earlier;
-use crate::{Column, Field, Kind, Part, Pooling, Role, Schema, Sequence, Table, Tokens};
+use crate::{Column, Field, Kind, Part, Pooling, Result, Role, Rows, Schema, Sequence, Table, Tokens};
 use rayon::prelude::*;
 use std::sync::Arc;
 
 /// A dataset without its name and origin.
 pub(crate) struct View {
     pub schema: Schema,
-    pub columns: Vec<Column>,
-    /// `[task][row]`.
-    pub labels: Vec<Vec<u8>>,
-    /// Scenario of every row.
-    pub scenario: Vec<u16>,
-    pub time: Option<Vec<i64>>,
-    /// The session of every row.
-    pub session: Option<Vec<u32>>,
-    /// The part of every row, where the raw files or the loader's settings split them.
-    pub part: Option<Vec<Part>>,
+    pub rows: Rows,
     /// How many items each scenario's raw files know, where these are more than the rows'.
     pub item_vocabulary: Option<Vec<usize>>,
     /// Which raw rows these are; none where they are all of them, in file order.
     pub chosen: Option<Chosen>,
+}
+
+/// What a loader makes of raw files.
+pub(crate) enum Loaded<'a> {
+    /// All rows.
+    View(View),
+    /// Rows as they come, where the files are too large for memory.
+    Stream(Stream<'a>),
+}
+
+/// Reads rows and gives them away.
+pub(crate) type Read<'a> = dyn FnOnce(&mut Take) -> Result<()> + 'a;
+
+/// Takes some rows, and which raw rows they are.
+pub(crate) type Take<'a> = dyn FnMut(Rows, &[u32]) -> Result<()> + 'a;
+
+/// Rows in order, some at a time; what they have in common is known beforehand.
+pub(crate) struct Stream<'a> {
+    pub schema: Schema,
+    /// How many raw rows there are.
+    pub of: usize,
+    /// Reads the rows. All pieces have the same kinds of columns, and the very same tokens of sequences.
+    pub rows: Box<Read<'a>>,
 }
 
 /// Some of the raw rows, in any order.
@@ -38,15 +52,28 @@ impl View {
         self
     }
 
-    pub fn with_time(self, time: Vec<i64>) -> View {
-        View { time: Some(time), ..self }
+    pub fn with_time(mut self, time: Vec<i64>) -> View {
+        self.rows.time = Some(time);
+        self
+    }
+
+    pub fn with_session(mut self, session: Vec<u32>) -> View {
+        self.rows.session = Some(session);
+        self
+    }
+
+    /// A part for every row, as the raw files or the loader's settings split them.
+    pub fn with_part(mut self, part: Vec<Part>) -> View {
+        self.rows.part = Some(part);
+        self
     }
 
     /// Puts every row into one of the scenarios called `names`.
     pub fn with_scenarios(mut self, names: Vec<String>, scenario: Vec<u16>) -> View {
-        debug_assert!(scenario.len() == self.scenario.len());
+        debug_assert!(scenario.len() == self.rows.len());
         self.schema.scenarios = names;
-        View { scenario, ..self }
+        self.rows.scenario = scenario;
+        self
     }
 }
 
@@ -83,19 +110,13 @@ impl Builder {
         let spans = Arc::new(earlier.spans);
         for name in names {
             let at = self.fields.iter().position(|f| f.name == *name).expect("a field that was added before");
-            let tokens = match (&self.columns[at], self.fields[at].kind) {
-                (Column::Id(ids), _) => Tokens { values: gather(ids, &earlier.rows), ..Tokens::default() },
-                (Column::Ragged { offsets, values, weights: None }, Kind::Bag(pooling)) => {
-                    bags(&earlier.rows, offsets, values, pooling)
-                }
-                (_, kind) => panic!("a behaviour has no {name}, which is {kind:?}"),
-            };
+            let tokens = tokens(&self.columns[at], self.fields[at].kind, &earlier.rows);
             let table = self.fields[at].table.clone().expect("a field of ids names its table");
             self.sequence(
                 &format!("behaviours.{name}"),
                 &table,
                 max_len,
-                Sequence { spans: spans.clone(), tokens },
+                Sequence { spans: spans.clone(), tokens: Arc::new(tokens) },
             );
         }
     }
@@ -127,12 +148,7 @@ impl Builder {
         };
         View {
             schema,
-            columns: self.columns,
-            labels,
-            scenario: vec![0; rows],
-            time: None,
-            session: None,
-            part: None,
+            rows: Rows { columns: self.columns, labels, scenario: vec![0; rows], ..Rows::default() },
             item_vocabulary: None,
             chosen: None,
         }
@@ -157,6 +173,17 @@ pub(crate) fn ragged(rows: &[u32], lists: &[Vec<u32>]) -> Column {
     Column::Ragged { offsets, values, weights: None }
 }
 
+/// Some rows' ids or bags as tokens.
+pub(crate) fn tokens(column: &Column, kind: Kind, rows: &[u32]) -> Tokens {
+    match (column, kind) {
+        (Column::Id(ids), _) => Tokens { values: gather(ids, rows), ..Tokens::default() },
+        (Column::Ragged { offsets, values, weights: None }, Kind::Bag(pooling)) => {
+            bags(rows, offsets, values, pooling)
+        }
+        _ => panic!("a behaviour is no {kind:?}"),
+    }
+}
+
 /// Some rows' bags as tokens, whose sum is the bag pooled.
 fn bags(rows: &[u32], offsets: &[u64], values: &[u32], pooling: Pooling) -> Tokens {
     let mut out = Tokens { offsets: Some(vec![0]), values: Vec::new(), weights: Some(Vec::new()) };
@@ -177,9 +204,30 @@ fn bags(rows: &[u32], offsets: &[u64], values: &[u32], pooling: Pooling) -> Toke
 
 /// Scales to [0, 1]; all zero where all values are equal.
 pub(crate) fn min_max(values: impl Iterator<Item = f64> + Clone) -> Vec<f32> {
-    let (lo, hi) = values.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-    let scale = if hi > lo { 1.0 / (hi - lo) } else { 0.0 };
-    values.map(|v| ((v - lo) * scale) as f32).collect()
+    let scale = MinMax::of(values.clone());
+    values.map(|v| scale.scaled(v)).collect()
+}
+
+/// The smallest and the largest of some values.
+#[derive(Clone, Copy)]
+pub(crate) struct MinMax(f64, f64);
+
+impl MinMax {
+    pub fn of(values: impl Iterator<Item = f64>) -> MinMax {
+        values.fold(MinMax(f64::INFINITY, f64::NEG_INFINITY), |MinMax(l, h), v| MinMax(l.min(v), h.max(v)))
+    }
+
+    /// Of both together.
+    pub fn and(self, other: MinMax) -> MinMax {
+        MinMax(self.0.min(other.0), self.1.max(other.1))
+    }
+
+    /// A value, the smallest one at 0 and the largest at 1; 0 where they are equal.
+    pub fn scaled(self, value: f64) -> f32 {
+        let MinMax(lo, hi) = self;
+        let scale = if hi > lo { 1.0 / (hi - lo) } else { 0.0 };
+        ((value - lo) * scale) as f32
+    }
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ fn values() {
     assert_eq!(data.labels[1][..6], [0, 0, 0, 0, 1, 1]);
     assert!(ids(&data, "domain").iter().zip(&data.scenario).all(|(id, s)| *id == u32::from(*s)));
 
-    let s = statistics(&data);
+    let s = statistics(&data).unwrap();
     let counts: Vec<_> = s.scenarios.iter().map(|s| (s.users.unwrap(), s.items.unwrap(), s.rows)).collect();
     assert_eq!(counts, [(2, 6, 10), (3, 6, 12), (4, 7, 15)]);
     assert_eq!((s.rows, s.time), (37, None));
@@ -122,7 +122,7 @@ fn quick_sizes_have_both_classes_everywhere() {
         let over = Override { rows: Some(20_000), force_simulated: true, split: None };
         let p = prepare(&shipped(name), &place.roots, &over).unwrap();
         assert_eq!(p.dataset.rows(), 20_000);
-        for (part, s) in split_statistics(&p.dataset, &p.splits) {
+        for (part, s) in split_statistics(&p.dataset, &p.splits).unwrap() {
             for (of, scenario) in s.scenarios.iter().zip(&p.dataset.schema.scenarios) {
                 for rate in &of.positive_rate {
                     let positives = rate * of.rows as f64;

@@ -191,10 +191,11 @@ fn clicks_as_behaviours() {
 fn statistics_parts_and_provenance() {
     let place = Place::new();
     let p = place.prepare(&config()).unwrap();
-    let s = statistics(&p.dataset);
+    let s = statistics(&p.dataset).unwrap();
     assert_eq!((s.rows, s.users, s.items), (10, Some(3), Some(3)));
     assert_eq!(s.scenarios.iter().map(|s| s.rows).collect::<Vec<_>>(), [3, 1, 6]);
-    let parts: Vec<usize> = split_statistics(&p.dataset, &p.splits).iter().map(|(_, s)| s.rows).collect();
+    let parts: Vec<usize> =
+        split_statistics(&p.dataset, &p.splits).unwrap().iter().map(|(_, s)| s.rows).collect();
     assert_eq!(parts, [6, 1, 3]);
     assert_eq!(p.dataset.provenance, Provenance::Approximated);
     assert_eq!(p.dataset.note, "sample_skeleton_test.csv has 4 lines, not 5");
@@ -266,7 +267,7 @@ fn the_real_files() {
     let roots = Roots { raw: root, cache: cache.path().into() };
     let data = prepare(&shipped("ali-ccp"), &roots, &Override::default()).unwrap().dataset;
     assert_eq!((data.provenance, data.note.as_str()), (Provenance::Real, ""));
-    let s = statistics(&data);
+    let s = statistics(&data).unwrap();
     println!("{s:?}");
     // SFPNet, Table 2: impressions and clicks. Users and items are counted after another rule there.
     assert_eq!(s.rows, 85_316_519);

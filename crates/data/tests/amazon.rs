@@ -47,7 +47,7 @@ fn values() {
     assert_eq!(splits.get("valid").unwrap(), [1, 3, 10, 11, 12, 16]);
     assert_eq!(splits.get("test").unwrap(), [2, 13, 14, 17]);
 
-    let s = statistics(&data);
+    let s = statistics(&data).unwrap();
     let of = |s: &scenarec_data::Statistics| (s.rows, s.users, s.items, s.item_vocabulary);
     assert_eq!(
         s.scenarios.iter().map(of).collect::<Vec<_>>(),

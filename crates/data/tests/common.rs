@@ -64,10 +64,15 @@ pub fn reals<'a>(data: &'a Dataset, name: &str) -> &'a [f32] {
     }
 }
 
+/// The columns, which are in memory.
+pub fn columns(data: &Dataset) -> &[Column] {
+    data.resident().expect("columns in memory")
+}
+
 /// That columns and schema fit each other.
 pub fn check_ids(data: &Dataset) {
     data.schema.validate().unwrap();
-    for (field, column) in data.schema.fields.iter().zip(&data.columns) {
+    for (field, column) in data.schema.fields.iter().zip(columns(data)) {
         assert_eq!(column.rows(), data.rows(), "{}", field.name);
         let values = match column {
             Column::Id(v) | Column::Ragged { values: v, .. } => v,

@@ -64,7 +64,7 @@ fn layout_1m() {
     let count_of = |item| reals(&data, "count")[data.item_ids().iter().position(|i| *i == item).unwrap()];
     assert_eq!([2, 3, 12].map(count_of), [1.0, 6.0 / 7.0, 0.0]);
     assert_eq!((data.provenance, data.note.as_str()), (Provenance::Approximated, ""));
-    let s = statistics(&data);
+    let s = statistics(&data).unwrap();
     assert_eq!((s.rows, s.users, s.items), (37, Some(9), Some(7)));
 }
 
@@ -100,6 +100,7 @@ fn cold_items() {
     for layout in ["1m", "100k"] {
         let p = place.prepare(&config(layout)).unwrap();
         let sizes: Vec<(String, usize, usize)> = split_statistics(&p.dataset, &p.splits)
+            .unwrap()
             .into_iter()
             .map(|(name, s)| (name, s.rows, s.items.unwrap()))
             .collect();

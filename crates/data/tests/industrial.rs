@@ -1,5 +1,5 @@
 //! Stand-ins for industrial logs: fixtures value by value, broken files, what the simulator promises.
-use crate::common::{Place, check_ids, ids, line, message, repository, shipped, tables};
+use crate::common::{Place, check_ids, columns, ids, line, message, repository, shipped, tables};
 use scenarec_data::{Column, Dataset, DatasetConfig, Override, Role, Sequence, best_auc, prepare};
 use std::path::Path;
 
@@ -186,7 +186,7 @@ fn the_simulator_keeps_its_promises() {
 
     let again = Place::empty();
     let second = prepare(&shipped("lazada-12"), &again.roots, &over).unwrap().dataset;
-    assert_eq!((second.labels, second.columns), (data.labels.clone(), data.columns.clone()));
+    assert_eq!((&second.labels, columns(&second)), (&data.labels, columns(data)));
 }
 
 /// Where behaviours mean the same everywhere, only the labels differ in what they follow.

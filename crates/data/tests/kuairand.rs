@@ -93,8 +93,12 @@ fn values() {
         ["user_id", "domain", "hour", "onehot_feat4", "tag"].map(role),
         [Role::User, Role::Scenario, Role::Context, Role::User, Role::Item]
     );
-    let counts: Vec<_> =
-        statistics(&data).scenarios.iter().map(|s| (s.users.unwrap(), s.items.unwrap(), s.rows)).collect();
+    let counts: Vec<_> = statistics(&data)
+        .unwrap()
+        .scenarios
+        .iter()
+        .map(|s| (s.users.unwrap(), s.items.unwrap(), s.rows))
+        .collect();
     assert_eq!(counts, [(2, 1, 2), (3, 3, 4), (1, 1, 1)]);
 }
 

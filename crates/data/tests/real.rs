@@ -1,5 +1,5 @@
 //! The real files against their sheets; only where `SCENAREC_RAW` names a raw root that has them.
-use crate::common::{Place, ids, shipped};
+use crate::common::{Place, columns, ids, shipped};
 use scenarec_data::movielens::{self, Layout};
 use scenarec_data::{
     Dataset, DatasetConfig, Loader, Override, Provenance, RawFiles, Roots, Statistics, prepare,
@@ -45,10 +45,10 @@ fn check(
         "{dataset}: parsed, cached and split in {parsed:.2?}, from the cache in {:.2?}",
         start.elapsed()
     );
-    assert!(first.dataset.columns == p.dataset.columns && first.splits == p.splits);
-    let s = statistics(&p.dataset);
+    assert!(columns(&first.dataset) == columns(&p.dataset) && first.splits == p.splits);
+    let s = statistics(&p.dataset).unwrap();
     assert_eq!((s.rows, s.users, s.items), (rows, Some(users), Some(items)));
-    let of_parts = split_statistics(&p.dataset, &p.splits);
+    let of_parts = split_statistics(&p.dataset, &p.splits).unwrap();
     assert_eq!(of_parts.iter().take(5).map(|(_, s)| s.rows).collect::<Vec<_>>(), parts);
     for (name, s) in &of_parts[1..4] {
         assert_eq!(s.items, Some(new), "{name}");
@@ -148,18 +148,18 @@ fn by_age() {
     let tables = p.dataset.schema.tables.iter().map(|t| t.rows).collect::<Vec<_>>();
     assert_eq!(tables, [6040, 3706, 2, 21, 3439, 18, 3]);
     // Table 1 of M3oE.
-    let s = statistics(&p.dataset);
+    let s = statistics(&p.dataset).unwrap();
     let domains =
         s.scenarios.iter().map(|s| (s.users.unwrap(), s.items.unwrap(), s.rows)).collect::<Vec<_>>();
     assert_eq!(domains, [(1325, 3429, 210_747), (2096, 3508, 395_556), (2619, 3595, 393_906)]);
     assert_eq!((s.rows, s.users, s.items), (1_000_209, Some(6040), Some(3706)));
     assert_eq!(s.positive_rate, [575_281.0 / 1_000_209.0, 226_310.0 / 1_000_209.0]);
-    let parts = split_statistics(&p.dataset, &p.splits);
+    let parts = split_statistics(&p.dataset, &p.splits).unwrap();
     assert_eq!(parts.iter().map(|p| p.1.rows).collect::<Vec<_>>(), [800_167, 100_021, 100_021]);
 
     let joined = load("movielens-1m-age-joined");
-    assert_eq!(statistics(&joined.dataset), s);
-    let parts = split_statistics(&joined.dataset, &joined.splits);
+    assert_eq!(statistics(&joined.dataset).unwrap(), s);
+    let parts = split_statistics(&joined.dataset, &joined.splits).unwrap();
     let parts: Vec<_> = parts.iter().map(|(name, s)| (name.as_str(), part(s))).collect();
     assert_eq!(
         parts,
@@ -263,7 +263,7 @@ fn logs_of_kuairand() {
     let data = prepare(&shipped("kuairand-pure"), &roots, &over).unwrap().dataset;
     assert_eq!((data.provenance, data.note.as_str()), (Provenance::Real, ""));
     // Table 1 of M3oE.
-    let s = statistics(&data);
+    let s = statistics(&data).unwrap();
     let domains =
         s.scenarios.iter().map(|s| (s.users.unwrap(), s.items.unwrap(), s.rows)).collect::<Vec<_>>();
     assert_eq!(domains, [(15_398, 6_233, 178_087), (27_049, 7_580, 2_236_414), (11_809, 4_633, 93_165)]);

@@ -27,7 +27,7 @@ fn parts(p: &scenarec_data::Prepared) -> Vec<Vec<(usize, usize)>> {
         let negatives = (1.0 - s.positive_rate[0]) * s.rows as f64;
         (s.rows, negatives.round() as usize)
     };
-    let parts = split_statistics(&p.dataset, &p.splits);
+    let parts = split_statistics(&p.dataset, &p.splits).unwrap();
     parts.iter().map(|(_, s)| s.scenarios.iter().map(of).collect()).collect()
 }
 
@@ -51,7 +51,7 @@ fn douban_without_movies_training_rows() {
             [(313, 68), (9_605, 2_674), (113_342, 44_340)],
         ]
     );
-    let s = statistics(&p.dataset);
+    let s = statistics(&p.dataset).unwrap();
     let of = |s: &scenarec_data::Statistics| (s.rows, s.users.unwrap(), s.items.unwrap(), s.item_vocabulary);
     assert_eq!(
         s.scenarios.iter().map(of).collect::<Vec<_>>(),
@@ -79,7 +79,7 @@ fn douban_as_a_whole() {
     assert_eq!((p.dataset.provenance, p.dataset.note.as_str()), (Provenance::Real, ""));
     let sizes: Vec<Vec<usize>> = parts(&p).iter().map(|part| part.iter().map(|s| s.0).collect()).collect();
     assert_eq!(sizes, [[2_498, 76_832, 906_736], [312, 9_604, 113_342], [313, 9_605, 113_342]]);
-    let negatives = 100.0 - 100.0 * statistics(&p.dataset).scenarios[2].positive_rate[0];
+    let negatives = 100.0 - 100.0 * statistics(&p.dataset).unwrap().scenarios[2].positive_rate[0];
     assert!((negatives - 39.09).abs() < 0.005, "{negatives}");
 }
 
@@ -99,7 +99,7 @@ fn ratings_of_douban_are_what_the_released_files_are_made_of() {
     let p = place.prepare(&shipped("douban-raw")).unwrap();
     assert_eq!(p.dataset.provenance, Provenance::Approximated);
     assert_eq!(p.dataset.note, "the checksum of douban_movie/ratings.dat is not a known one");
-    let s = statistics(&p.dataset);
+    let s = statistics(&p.dataset).unwrap();
     let music = &s.scenarios[0];
     assert_eq!((music.rows, music.users, music.items), (3_123, Some(1_672), Some(1_903)));
     let sum =
@@ -114,7 +114,7 @@ fn ratings_of_douban_are_what_the_released_files_are_made_of() {
     }
     let mut whole = shipped("douban-raw");
     whole.loader = Loader::DoubanRatings { thin: douban::Thin::None };
-    let s = statistics(&place.prepare(&whole).unwrap().dataset);
+    let s = statistics(&place.prepare(&whole).unwrap().dataset).unwrap();
     assert_eq!((s.scenarios[0].rows, s.scenarios[0].items), (69_709, Some(5_567)));
     let negatives = 100.0 - 100.0 * s.scenarios[0].positive_rate[0];
     assert!((negatives - 25.43).abs() < 0.005, "{negatives}");
@@ -128,7 +128,7 @@ fn reviews_of_amazon() {
     let folder = place.roots.raw.join("amazon-5core");
     std::fs::copy(root.join("amazon").join(file), folder.join(file)).unwrap();
     let data = place.prepare(&shipped("amazon-5core")).unwrap().dataset;
-    let health = &statistics(&data).scenarios[2];
+    let health = &statistics(&data).unwrap().scenarios[2];
     println!("Health: {health:?}");
     assert_eq!((health.rows, health.users, health.items), (3_726, Some(3_355), Some(163)));
     assert!(data.note.contains(&format!("{file} has 3726 lines, not 346355")), "{}", data.note);
@@ -210,6 +210,7 @@ fn beauty_is_thinned_to_the_published_number_of_rows() {
     let all = load(amazon::Thin::None);
     assert_eq!(beauty(&all), [156_649, 18_464, 23_389]);
     let counts: Vec<_> = statistics(&all.dataset)
+        .unwrap()
         .scenarios
         .iter()
         .map(|s| (s.rows, s.users.unwrap(), s.items.unwrap()))
@@ -217,7 +218,7 @@ fn beauty_is_thinned_to_the_published_number_of_rows() {
     assert_eq!(counts, [(278_677, 39_387, 23_033), (198_502, 22_363, 12_101), (346_355, 38_609, 18_534)]);
 
     let two = load(amazon::Thin::TwoPerPart);
-    let s = statistics(&two.dataset).scenarios.swap_remove(1);
+    let s = statistics(&two.dataset).unwrap().scenarios.swap_remove(1);
     println!("two per part: {:?}, {} items of {:?}", beauty(&two), s.items.unwrap(), s.item_vocabulary);
     // 40,797 + 10,431 + 11,224, and a third row of a part's first user where there is one.
     assert_eq!((s.users, s.item_vocabulary), (Some(22_363), Some(12_101)));

@@ -1,6 +1,6 @@
 //! The fixtures of Taobao display ads and CIKM 2019, value by value. (The expected ids come from a few lines of Python
 //! that join and number the fixtures.)
-use crate::common::{Place, check_ids, ids, reals, shop, shop_folder, shop_with, tables};
+use crate::common::{Place, check_ids, columns, ids, reals, shop, shop_folder, shop_with, tables};
 use scenarec_data::{CountRows, Override};
 use scenarec_data::{DatasetConfig, Loader, Provenance, identify, split_statistics, statistics};
 
@@ -55,7 +55,7 @@ fn taobao_ads() {
         |values: [f64; 5], lo: f64, hi: f64| values.map(|v| f64::from(((v - lo) / (hi - lo)) as f32));
     assert_eq!(per_ad("price"), scaled([170.0, 29.9, 0.01, 1e3, 1e8], 0.01, 1e8));
     assert_eq!(per_ad("count"), scaled([8.0, 5.0, 4.0, 3.0, 2.0], 2.0, 8.0));
-    let s = statistics(&data);
+    let s = statistics(&data).unwrap();
     assert_eq!((s.rows, s.users, s.items), (22, Some(6), Some(5)));
     assert_eq!(s.positive_rate, [2.0 / 22.0]);
 }
@@ -91,7 +91,7 @@ fn cikm() {
     assert_eq!((time[3], time[13]), (360_512, 360_512));
     assert_eq!((reals(&data, "time_stamp")[0], reals(&data, "time_stamp")[5]), (0.0, 1.0));
     assert_eq!((reals(&data, "count")[0], reals(&data, "count")[11]), (1.0, 0.0));
-    let s = statistics(&data);
+    let s = statistics(&data).unwrap();
     assert_eq!((s.rows, s.users, s.items, s.time), (22, Some(5), Some(5), Some((0, 16 * 86_400 - 1))));
 }
 
@@ -99,8 +99,11 @@ fn cikm() {
 fn cold_items() {
     for loader in ["taobao_ad", "cikm_ecomm"] {
         let p = Place::new().prepare(&shop(loader)).unwrap();
-        let sizes: Vec<(String, usize)> =
-            split_statistics(&p.dataset, &p.splits).into_iter().map(|(name, s)| (name, s.rows)).collect();
+        let sizes: Vec<(String, usize)> = split_statistics(&p.dataset, &p.splits)
+            .unwrap()
+            .into_iter()
+            .map(|(name, s)| (name, s.rows))
+            .collect();
         let want =
             [("train_base", 8), ("warm_a", 3), ("warm_b", 3), ("warm_c", 3), ("test", 3), ("dropped", 2)];
         assert_eq!(sizes, want.map(|(n, r)| (n.to_string(), r)), "{loader}");
@@ -137,7 +140,7 @@ fn headers_may_lack_the_trailing_blank_and_profiles_prices() {
     edit("user_profile.csv", "new_user_class_level \n", "new_user_class_level\n");
     edit("ad_feature.csv", "customer,brand", "customer , brand");
     let second = place.prepare(&shop("taobao_ad")).unwrap().dataset;
-    assert_eq!(first.columns, second.columns);
+    assert_eq!(columns(&first), columns(&second));
     // A missing price is 0, which is now the lowest one.
     edit("ad_feature.csv", "95002,0.01", "95002,");
     let third = place.prepare(&shop("taobao_ad")).unwrap().dataset;

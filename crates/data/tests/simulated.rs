@@ -92,7 +92,7 @@ fn quick_sizes_still_have_every_part() {
         let over = Override { rows: Some(20_000), force_simulated: true, split };
         let p = prepare(&shipped(name), &place.roots, &over).unwrap();
         assert_eq!(p.dataset.rows(), 20_000);
-        for (part, s) in split_statistics(&p.dataset, &p.splits) {
+        for (part, s) in split_statistics(&p.dataset, &p.splits).unwrap() {
             println!("{name} {part}: {} rows, {} items", s.rows, s.items.unwrap());
             assert!(s.rows >= 100, "{name} {part} has only {} rows", s.rows);
         }
@@ -112,8 +112,8 @@ fn shipped_sizes_resemble_the_real_ones() {
     for (name, new, old) in [("movielens-1m-cold", 972, 854_530), ("movielens-100k-cold", 439, 83_215)] {
         let place = Place::empty();
         let p = place.prepare(&shipped(name)).unwrap();
-        let parts = split_statistics(&p.dataset, &p.splits);
-        let rate = statistics(&p.dataset).positive_rate[0];
+        let parts = split_statistics(&p.dataset, &p.splits).unwrap();
+        let rate = statistics(&p.dataset).unwrap().positive_rate[0];
         let (new_here, old_here) = (parts[1].1.items.unwrap(), parts[0].1.rows);
         println!("{name}: {new_here} new items, {old_here} old rows, click rate {rate:.3}");
         assert!(
@@ -138,7 +138,7 @@ fn labels_follow_their_probabilities() {
         assert!((clicks - expected).abs() < 4.5 * variance.sqrt(), "{clicks} clicks, {expected} expected");
     }
     let auc = best_auc(probability);
-    let rate = statistics(&p.dataset).positive_rate[0];
+    let rate = statistics(&p.dataset).unwrap().positive_rate[0];
     println!("best AUC {auc:.4}, click rate {rate:.4}");
     assert!((0.72..0.88).contains(&auc), "{auc}");
     assert!((0.45..0.7).contains(&rate), "{rate}");

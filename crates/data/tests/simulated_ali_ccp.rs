@@ -48,7 +48,7 @@ fn proportions_are_the_official_ones() {
     let (place, p) = made(200_000);
     check_ids(&p.dataset);
     assert_eq!(p.dataset.provenance, Provenance::Simulated);
-    let s = statistics(&p.dataset);
+    let s = statistics(&p.dataset).unwrap();
     // Three rows of either file have a purchase without a click.
     assert_eq!(s.rows, 200_000 - 6);
     for (own, (share, rate)) in
@@ -60,8 +60,11 @@ fn proportions_are_the_official_ones() {
         let tolerance = 4.5 * (rate / rows).sqrt();
         assert!((own.positive_rate[0] - rate).abs() < tolerance, "{own:?} instead of {rate}");
     }
-    let parts: Vec<(String, usize)> =
-        split_statistics(&p.dataset, &p.splits).into_iter().map(|(name, s)| (name, s.rows)).collect();
+    let parts: Vec<(String, usize)> = split_statistics(&p.dataset, &p.splits)
+        .unwrap()
+        .into_iter()
+        .map(|(name, s)| (name, s.rows))
+        .collect();
     println!("{parts:?}");
     assert!((90_000..100_000).contains(&parts[0].1) && (3000..7000).contains(&parts[1].1), "{parts:?}");
     assert!((97_000..103_000).contains(&parts[2].1), "{parts:?}");

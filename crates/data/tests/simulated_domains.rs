@@ -39,7 +39,7 @@ fn quick_sizes_have_both_classes_everywhere() {
         let p = quick(name);
         check_ids(&p.dataset);
         assert_eq!(p.dataset.provenance, Provenance::Simulated);
-        for (part, s) in split_statistics(&p.dataset, &p.splits) {
+        for (part, s) in split_statistics(&p.dataset, &p.splits).unwrap() {
             for (of, scenario) in s.scenarios.iter().zip(&p.dataset.schema.scenarios) {
                 let positives = (of.positive_rate[0] * of.rows as f64).round();
                 println!("{name} {part} {scenario}: {positives} of {}", of.rows);
@@ -90,7 +90,7 @@ fn best(data: &Dataset) -> Vec<f64> {
 /// The mean over all rows of each user, and of each item, of what a row is more than its scenario's mean, shrunk
 /// towards 0 where there are few rows. Only some rows count.
 fn means(data: &Dataset, of: &str, counts: impl Fn(usize) -> bool) -> HashMap<u32, f64> {
-    let rate: Vec<f64> = statistics(data).scenarios.iter().map(|s| s.positive_rate[0]).collect();
+    let rate: Vec<f64> = statistics(data).unwrap().scenarios.iter().map(|s| s.positive_rate[0]).collect();
     let mut sums: HashMap<u32, (f64, f64)> = HashMap::new();
     for row in (0..data.rows()).filter(|row| counts(*row)) {
         let entry = sums.entry(ids(data, of)[row]).or_default();
@@ -142,10 +142,10 @@ fn check_transfer(data: &Dataset, part: &[Part], cold: u16, least: f64) {
 fn simulated_douban_resembles_the_official_one() {
     let place = Place::empty();
     let p = place.prepare(&shipped("douban")).unwrap();
-    let (data, s) = (&p.dataset, statistics(&p.dataset));
+    let (data, s) = (&p.dataset, statistics(&p.dataset).unwrap());
     let sizes: Vec<_> = s.scenarios.iter().map(|s| (s.rows, s.users.unwrap())).collect();
     assert_eq!(sizes, [(3_123, 1_672), (96_041, 2_110), (1_133_420, 2_718)]);
-    let parts = split_statistics(data, &p.splits);
+    let parts = split_statistics(data, &p.splits).unwrap();
     let rows: Vec<Vec<usize>> =
         parts.iter().map(|(_, s)| s.scenarios.iter().map(|s| s.rows).collect()).collect();
     assert_eq!(rows, [[2_498, 76_832, 906_736], [312, 9_604, 113_342], [313, 9_605, 113_342]]);
@@ -170,7 +170,7 @@ fn simulated_douban_resembles_the_official_one() {
 #[test]
 fn simulated_ratings_are_a_whole_dataset_of_which_music_is_thinned() {
     let p = quick("douban-raw");
-    let s = statistics(&p.dataset);
+    let s = statistics(&p.dataset).unwrap();
     let music = &s.scenarios[0];
     assert!(music.rows > music.users.unwrap() && music.rows <= 2 * music.users.unwrap() + 1, "{music:?}");
     assert!(p.dataset.rows() < 20_000);
@@ -182,7 +182,7 @@ fn simulated_ratings_are_a_whole_dataset_of_which_music_is_thinned() {
 fn simulated_amazon_resembles_the_official_one() {
     let place = Place::empty();
     let p = place.prepare(&shipped("amazon-5core")).unwrap();
-    let (data, s) = (&p.dataset, statistics(&p.dataset));
+    let (data, s) = (&p.dataset, statistics(&p.dataset).unwrap());
     let counts: Vec<_> = s.scenarios.iter().map(|s| (s.users.unwrap(), s.item_vocabulary.unwrap())).collect();
     assert_eq!(counts, [(39_387, 23_033), (22_363, 12_101), (38_609, 18_534)]);
     let table = |name: &str| data.schema.table(name).unwrap().1.rows;
@@ -195,7 +195,7 @@ fn simulated_amazon_resembles_the_official_one() {
         assert!((negatives - wanted).abs() < 0.005, "{negatives} instead of {wanted}");
     }
     assert_eq!(s.time.unwrap().1, 1_406_073_600);
-    for (name, s) in split_statistics(data, &p.splits) {
+    for (name, s) in split_statistics(data, &p.splits).unwrap() {
         println!("{name}: {:?}", s.scenarios.iter().map(|s| s.rows).collect::<Vec<_>>());
     }
     // 5-cores, no pair twice.

@@ -88,7 +88,7 @@ fn quick_sizes_have_both_classes_everywhere() {
         let p = prepare(&shipped(name), &place.roots, &over).unwrap();
         check_ids(&p.dataset);
         assert!((18_800..19_400).contains(&p.dataset.rows()), "{}", p.dataset.rows());
-        for (part, s) in split_statistics(&p.dataset, &p.splits) {
+        for (part, s) in split_statistics(&p.dataset, &p.splits).unwrap() {
             for (scenario, of) in s.scenarios.iter().enumerate() {
                 for rate in &of.positive_rate {
                     let positives = rate * of.rows as f64;
@@ -111,7 +111,7 @@ fn simulated_logs_resemble_the_official_ones() {
         ..shipped("kuairand-pure")
     });
     let data = p.unwrap().dataset;
-    let s = statistics(&data);
+    let s = statistics(&data).unwrap();
     let near = |found: f64, wanted: f64, tolerance: f64| {
         assert!((found - wanted).abs() < tolerance, "{found} instead of {wanted}");
     };

@@ -58,7 +58,7 @@ fn sizes_are_exact_and_sensible() {
         let (_place, p) = made(name, 30_000);
         let simulator = shipped(name).loader.simulator();
         let size = simulator.with_rows(shipped(name).simulate, 30_000);
-        let s = statistics(&p.dataset);
+        let s = statistics(&p.dataset).unwrap();
         assert_eq!((s.rows, s.users, s.items), (30_000, Some(size.users), Some(size.items)), "{name}");
 
         let key = |config| simulator.check(config).map_err(|e| e.0);
@@ -77,7 +77,7 @@ fn sizes_are_exact_and_sensible() {
 #[test]
 fn proportions_of_taobao_ads() {
     let (place, p) = made("taobao-ad-cold", 100_000);
-    let s = statistics(&p.dataset);
+    let s = statistics(&p.dataset).unwrap();
     near(s.positive_rate[0], 0.0514, 0.004);
     let (first, last) = s.time.unwrap();
     // Eight days of China time, of which hardly a minute stays empty.
@@ -112,7 +112,7 @@ fn proportions_of_taobao_ads() {
 #[test]
 fn proportions_of_cikm() {
     let (place, p) = made("cikm-2019-cold", 100_000);
-    let s = statistics(&p.dataset);
+    let s = statistics(&p.dataset).unwrap();
     near(s.positive_rate[0], 0.0307, 0.003);
     let (first, last) = s.time.unwrap();
     assert!(first < 120 && (16 * 86_400 - 120..16 * 86_400).contains(&last), "{first} to {last}");
@@ -141,7 +141,7 @@ fn quick_sizes_still_have_every_part() {
     for name in DATASETS {
         let (_place, p) = made(name, 20_000);
         assert_eq!(p.dataset.rows(), 20_000);
-        for (part, s) in split_statistics(&p.dataset, &p.splits) {
+        for (part, s) in split_statistics(&p.dataset, &p.splits).unwrap() {
             println!(
                 "{name} {part}: {} rows, {} items, {:?} positive",
                 s.rows,
@@ -241,7 +241,7 @@ fn the_shipped_size_has_the_shares_of_the_official_one() {
     // A tenth of Taobao's 3,592,047 old rows and 541 new items.
     let place = Place::empty();
     let p = place.prepare(&shipped("taobao-ad-cold")).unwrap();
-    let parts = split_statistics(&p.dataset, &p.splits);
+    let parts = split_statistics(&p.dataset, &p.splits).unwrap();
     for (part, s) in &parts {
         println!("{part}: {} rows, {} items", s.rows, s.items.unwrap());
     }

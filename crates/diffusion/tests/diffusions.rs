@@ -106,7 +106,7 @@ fn it_learns_where_the_rows_are() {
     let rows = {
         let mut world = world();
         let feed = world.feed(0..80);
-        scenarec_train::rows::vectors(&mut world.net, &SLOTS, &feed.in_order(80).next().unwrap())
+        scenarec_train::rows::vectors(&mut world.net, &SLOTS, &feed.in_order(80).next().unwrap().unwrap())
     };
     // Mean over drawn rows of the distance to the nearest true row, per number.
     let error = |diffusion: &mut Diffusion| {

@@ -1,5 +1,5 @@
 //! A net with given vectors: row r of the data has user r and item r.
-use scenarec_data::{Column, Dataset, Field, Kind, Provenance, Role, Schema, Table};
+use scenarec_data::{Column, Columns, Dataset, Field, Kind, Provenance, Role, Schema, Table};
 use scenarec_train::{Build, CtrModel, Embedded, Feed, InitScheme, Net, Output, Params};
 use std::{ops::Range, sync::Arc};
 use tch::{Device, Kind as Number, Tensor};
@@ -18,7 +18,7 @@ impl World {
     pub fn new(vectors: &Tensor, scenario: &[u16]) -> Self {
         let [n, 2, d] = vectors.size()[..] else { panic!("rows of two fields, not {:?}", vectors.size()) };
         let data = Arc::new(dataset(n as u32, scenario));
-        scenarec_train::batch::check(&data).expect("columns fit the schema");
+        scenarec_train::feed::check(&data).expect("columns fit the schema");
         let model = |_: &mut Params<'_>| -> anyhow::Result<Box<dyn CtrModel>> { Ok(Box::new(Silence)) };
         let mut net =
             Net::new(&data.schema, d as usize, InitScheme::Torch, Build::cpu(1), model).expect("a net");
@@ -57,11 +57,11 @@ fn dataset(n: u32, scenario: &[u16]) -> Dataset {
             scenarios: vec!["rich".into(), "cold".into()],
             ..Schema::default()
         },
-        columns: vec![
+        columns: Columns::Resident(vec![
             Column::Id(scenario.iter().map(|s| u32::from(*s)).collect()),
             Column::Id(ids.clone()),
             Column::Id(ids),
-        ],
+        ]),
         labels: vec![vec![0; n as usize]],
         scenario: scenario.to_vec(),
         time: None,

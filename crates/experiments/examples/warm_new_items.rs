@@ -180,7 +180,7 @@ impl World {
     }
 
     fn auc(&self, net: &mut Net) -> Result<f64> {
-        let logits = &predict(net, &self.test, 8192)[0];
+        let logits = &predict(net, &self.test, 8192)?[0];
         let labels: Vec<u8> = self.test.rows().iter().map(|r| self.data.labels[0][*r as usize]).collect();
         metrics::auc(logits, &labels)?.context("the test rows are all of one class")
     }

@@ -1,9 +1,9 @@
 //! What every model of the registry must do, in its default configuration.
-use scenarec_data::{Column, Dataset, Field, Kind as FieldKind, Sequence, Tokens};
+use scenarec_data::{Column, Columns, Dataset, Field, Kind as FieldKind, Sequence, Tokens};
 use scenarec_experiments::models::{build, model, models};
 use scenarec_train::{
     Backend, Build, Feed, Mode, ModelEntry, Net, OptimSpec, Optimizer, State,
-    batch::gather,
+    feed::gather,
     labels, loss, metrics,
     params::Selection,
     predict,
@@ -59,15 +59,17 @@ pub fn data(model: &str) -> Arc<Dataset> {
 fn with_attributes(data: &mut Dataset) {
     let place = data.schema.fields.iter().position(|f| matches!(f.kind, FieldKind::Sequence { .. }));
     let place = place.expect("a sequence");
-    let Column::Sequence(Sequence { spans, tokens }) = &data.columns[place] else { panic!("a sequence") };
-    let (spans, tokens, field) = (spans.clone(), tokens.clone(), data.schema.fields[place].clone());
+    let mut columns = data.resident().unwrap().to_vec();
+    let Column::Sequence(Sequence { spans, tokens }) = columns[place].clone() else { panic!("a sequence") };
+    let field = data.schema.fields[place].clone();
     for (table, rows) in [("year", 5), ("genre", 8)] {
         let values = tokens.values.iter().map(|item| item % rows).collect();
-        let tokens = Tokens { values, ..tokens.clone() };
-        data.columns.push(Column::Sequence(Sequence { spans: spans.clone(), tokens }));
+        let tokens = Arc::new(Tokens { values, ..(*tokens).clone() });
+        columns.push(Column::Sequence(Sequence { spans: spans.clone(), tokens }));
         let own = Field { name: format!("{table}s"), table: Some(table.into()), ..field.clone() };
         data.schema.fields.push(own);
     }
+    data.columns = Columns::Resident(columns);
 }
 
 /// A model in its default configuration, with data for it.
@@ -113,7 +115,7 @@ impl Case {
 
     /// The training loss of all rows.
     fn loss(&self, net: &mut Net) -> Tensor {
-        let batch = all(&self.data).in_order(self.data.rows()).next().unwrap();
+        let batch = all(&self.data).in_order(self.data.rows()).next().unwrap().unwrap();
         let x = net.weights.tables.embed_with(&batch, true, None);
         loss(&net.forward(&x, true), &labels(&batch, Device::Cpu))
     }
@@ -128,7 +130,7 @@ impl Case {
 }
 
 fn logits(net: &mut Net, feed: &Feed) -> Tensor {
-    let by_task = predict(net, feed, feed.rows().len());
+    let by_task = predict(net, feed, feed.rows().len()).unwrap();
     Tensor::stack(&by_task.iter().map(|l| Tensor::from_slice(l)).collect::<Vec<_>>(), 1)
 }
 
@@ -163,7 +165,7 @@ fn logits_have_a_column_per_task_in_both_modes() {
     for case in cases() {
         let mut net = case.large(1);
         for train in [true, false] {
-            let x = net.weights.tables.embed(&gather(&case.data, &first(17)));
+            let x = net.weights.tables.embed(&gather(&case.data, &first(17)).unwrap());
             let output = net.forward(&x, train);
             assert_eq!(output.logits.size(), [17, case.data.labels.len() as i64], "{}", case.name);
             assert!(output.aux.iter().all(|(_, loss)| loss.size().is_empty()), "{}", case.name);
@@ -218,7 +220,7 @@ fn a_batch_reaches_the_rows_it_names_and_no_others() {
     for case in cases() {
         let mut net = case.scrambled(1);
         let rows = first(6);
-        let batch = gather(&case.data, &rows);
+        let batch = gather(&case.data, &rows).unwrap();
         let x = net.weights.tables.embed_with(&batch, true, None);
         // Not the loss, of which rows with large logits have a gradient of exactly 0.
         let sum = net.forward(&x, true).logits.sum(Kind::Float);
@@ -257,14 +259,14 @@ fn sixty_four_rows_can_be_learned_by_heart() {
         let feed = case.feed(&first(64));
         let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 0.0), &mut net.weights);
         let auc = |net: &mut Net| -> Vec<f64> {
-            let logits = predict(net, &feed, 64);
+            let logits = predict(net, &feed, 64).unwrap();
             let labels = case.data.labels.iter().map(|l| &l[..64]);
             logits.iter().zip(labels).map(|(l, y)| metrics::auc(l, y).unwrap().unwrap()).collect()
         };
         let before = auc(&mut net);
         assert!(before.iter().all(|a| *a < 0.9), "{}: there is something to learn: {before:?}", case.name);
         for step in 1..=150 {
-            let batch = feed.in_order(64).next().unwrap();
+            let batch = feed.in_order(64).next().unwrap().unwrap();
             let x = net.weights.tables.embed_with(&batch, true, None);
             let loss = loss(&net.forward(&x, true), &labels(&batch, Device::Cpu));
             optimizer.step(&loss, &mut net.weights).unwrap();
@@ -382,7 +384,7 @@ fn dense_tables_agree_with_deferred_ones() {
 fn another_item_vector_gives_other_logits() {
     for case in cases() {
         let mut net = case.scrambled(1);
-        let batch = gather(&case.data, &first(20));
+        let batch = gather(&case.data, &first(20)).unwrap();
         let item = net.weights.tables.slot("item_id").unwrap() as i64;
         let x = net.weights.tables.embed(&batch);
         let same = x.with_field(item, &x.fields.select(1, item));

@@ -4,13 +4,13 @@ use scenarec_data::Dataset;
 use scenarec_experiments::models::{build, model, models};
 use scenarec_train::{
     Build, Mode, ModelEntry, Net, OptimSpec, Optimizer,
-    batch::gather,
+    feed::gather,
     labels, loss,
     params::Selection,
     testing::{dataset, distance, magnitude, model_config, scramble},
 };
 use serde_yaml::Value;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 use tch::{Device, Tensor};
 
 fn entry(config: &Value) -> &'static ModelEntry {
@@ -28,15 +28,15 @@ fn rows(data: &Dataset, scenario: u16) -> Vec<u32> {
     (0..data.rows() as u32).filter(|r| data.scenario[*r as usize] == scenario).take(20).collect()
 }
 
-fn logits(net: &mut Net, data: &Dataset, scenario: u16) -> Tensor {
+fn logits(net: &mut Net, data: &Arc<Dataset>, scenario: u16) -> Tensor {
     let _guard = tch::no_grad_guard();
-    let x = net.weights.tables.embed(&gather(data, &rows(data, scenario)));
+    let x = net.weights.tables.embed(&gather(data, &rows(data, scenario)).unwrap());
     net.forward(&x, false).logits
 }
 
 /// The loss of the first scenario's rows.
-fn first_loss(net: &mut Net, data: &Dataset, train: bool) -> Tensor {
-    let batch = gather(data, &rows(data, 0));
+fn first_loss(net: &mut Net, data: &Arc<Dataset>, train: bool) -> Tensor {
+    let batch = gather(data, &rows(data, 0)).unwrap();
     let x = net.weights.tables.embed_with(&batch, true, None);
     loss(&net.forward(&x, train), &labels(&batch, Device::Cpu))
 }

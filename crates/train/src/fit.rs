@@ -1,5 +1,5 @@
 //! The one training loop: epochs of batches through a step of the caller's own.
-use crate::{batch::Batch, batch::Feed, memory, params::State, progress::Progress, rng::Rng};
+use crate::{batch::Batch, feed::Feed, memory, params::State, progress::Progress, rng::Rng};
 use anyhow::{Context, Result, bail, ensure};
 use std::time::Instant;
 use tch::{Device, Tensor};
@@ -69,6 +69,7 @@ pub fn fit<S>(
     for epoch in 0..epochs.epochs {
         let mut mean = MeanLoss::default();
         for batch in feed.shuffled(epochs.batch, rng) {
+            let batch = batch.with_context(|| format!("{what}, epoch {epoch}"))?;
             for iteration in 0..epochs.iters {
                 let loss = step(subject, &batch, iteration)
                     .with_context(|| format!("{what}, step {}", done.steps))?;

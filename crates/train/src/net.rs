@@ -298,15 +298,18 @@ pub fn scenario_weights(batch: &Batch) -> Vec<f32> {
 }
 
 /// The logits of all rows of a feed in its own order, `[T][rows]`, in evaluation mode.
-pub fn predict(net: &mut Net, feed: &crate::Feed, batch: usize) -> Vec<Vec<f32>> {
+///
+/// # Errors
+/// Where rows cannot be read.
+pub fn predict(net: &mut Net, feed: &crate::Feed, batch: usize) -> Result<Vec<Vec<f32>>> {
     let _guard = tch::no_grad_guard();
     let mut out: Vec<Vec<f32>> = vec![Vec::with_capacity(feed.rows().len()); feed.scope().tasks.len()];
     for batch in feed.in_order(batch) {
-        let x = net.weights.tables.embed(&batch);
+        let x = net.weights.tables.embed(&batch?);
         let logits = net.forward(&x, false).logits.to_device(Device::Cpu).to_kind(Kind::Float);
         for (t, out) in out.iter_mut().enumerate() {
             out.extend(crate::memory::to_vec(&logits.select(1, t as i64)));
         }
     }
-    out
+    Ok(out)
 }

@@ -1,7 +1,8 @@
 //! Generators of rows in embedding space: what augments a scenario with few rows (Diff-MSR's stages 2 and 4; its
 //! generative baselines).
 use crate::{
-    batch::{Batch, Feed},
+    batch::Batch,
+    feed::Feed,
     fit::Trained,
     net::{Net, Weights},
     progress::Progress,

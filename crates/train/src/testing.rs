@@ -7,7 +7,9 @@ use crate::{
     rng::{normal, stream},
 };
 use rand::RngExt;
-use scenarec_data::{Column, Dataset, Field, Kind, Pooling, Provenance, Role, Schema, Sequence, Table};
+use scenarec_data::{
+    Column, Columns, Dataset, Field, Kind, Pooling, Provenance, Role, Schema, Sequence, Table,
+};
 use serde_yaml::Value;
 use std::{fs, path::Path, sync::Arc};
 use tch::Tensor;
@@ -32,7 +34,8 @@ pub fn model_config(models: impl Iterator<Item = &'static ModelEntry> + Clone, n
 
 /// Takes the real fields out of a dataset.
 pub fn without_reals(data: &mut Dataset) {
-    data.columns.retain(|c| !matches!(c, Column::Real(_)));
+    let columns = data.resident().expect("in memory").iter().filter(|c| !matches!(c, Column::Real(_)));
+    data.columns = Columns::Resident(columns.cloned().collect());
     data.schema.fields.retain(|f| f.kind != Kind::Real);
     data.schema.side.retain(|name| data.schema.fields.iter().any(|f| f.name == *name));
 }
@@ -98,7 +101,7 @@ pub fn dataset(rows: usize, tasks: usize) -> Arc<Dataset> {
         provenance: Provenance::Simulated,
         note: "test support".into(),
         schema: schema(tasks),
-        columns: vec![
+        columns: Columns::Resident(vec![
             Column::Id(item.clone()),
             Column::Id(user.clone()),
             Column::Id(last),
@@ -109,7 +112,7 @@ pub fn dataset(rows: usize, tasks: usize) -> Arc<Dataset> {
             Column::Sequence(Sequence::of_lists(&histories)),
             Column::Real(hour),
             Column::Real(item.iter().map(|i| *i as f32 / ITEMS as f32).collect()),
-        ],
+        ]),
         labels,
         scenario: scenario.iter().map(|s| *s as u16).collect(),
         time: None,
@@ -119,7 +122,7 @@ pub fn dataset(rows: usize, tasks: usize) -> Arc<Dataset> {
         click_probability: None,
         fingerprint: "synthetic".into(),
     };
-    crate::batch::check(&data).expect("columns fit the schema");
+    crate::feed::check(&data).expect("columns fit the schema");
     Arc::new(data)
 }
 

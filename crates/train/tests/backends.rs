@@ -34,6 +34,7 @@ fn train(backend: Backend, spec: OptimSpec) -> [State; 3] {
     let start = weights.state();
     let mut middle = State::new();
     for (step, batch) in feed.shuffled(16, &mut stream(5, "order")).enumerate() {
+        let batch = batch.unwrap();
         match step {
             25 => guard = Some(weights.freeze(&["t.user_id", "t.word", "l.genre"], Mode::Train).unwrap()),
             45 => drop(guard.take()),

@@ -1,12 +1,20 @@
 //! Rows gathered from columns, directly and by the thread that works ahead.
-use scenarec_data::{Column, Sequence, Spans, Tokens};
+use scenarec_data::{Column, Columns, Sequence, Spans, Tokens};
 use scenarec_train::{
     Batch, Feed,
-    batch::{self, gather},
+    feed::{self, Batches, gather},
     rng::stream,
     testing::{all, dataset, ragged},
 };
 use std::sync::Arc;
+
+/// The columns, to be changed.
+fn columns(data: &mut scenarec_data::Dataset) -> &mut Vec<Column> {
+    match &mut data.columns {
+        Columns::Resident(columns) => columns,
+        Columns::Streamed(_) => panic!("columns in memory"),
+    }
+}
 
 /// The dataset's first four rows with columns written out by hand.
 fn by_hand() -> Arc<scenarec_data::Dataset> {
@@ -15,14 +23,15 @@ fn by_hand() -> Arc<scenarec_data::Dataset> {
     let set = |name: &str| data.schema.field(name).unwrap().0;
     let (item, title, tags, genres, history, hour, count) =
         (set("item_id"), set("title"), set("tags"), set("genres"), set("history"), set("hour"), set("count"));
-    data.columns[item] = Column::Id(vec![9, 8, 7, 6]);
-    data.columns[title] = ragged(&[vec![3, 1], vec![], vec![2], vec![4, 5, 6, 7]], None);
-    data.columns[tags] = ragged(&lists, None);
-    data.columns[genres] = ragged(&lists, Some(vec![0.5, 1.5, 2.0, 0.25, 0.75, 1.0]));
+    let columns = columns(&mut data);
+    columns[item] = Column::Id(vec![9, 8, 7, 6]);
+    columns[title] = ragged(&[vec![3, 1], vec![], vec![2], vec![4, 5, 6, 7]], None);
+    columns[tags] = ragged(&lists, None);
+    columns[genres] = ragged(&lists, Some(vec![0.5, 1.5, 2.0, 0.25, 0.75, 1.0]));
     let lists = [vec![1, 2, 3, 4, 5, 6, 7], vec![], vec![9], vec![4, 3, 2, 1]];
-    data.columns[history] = Column::Sequence(Sequence::of_lists(&lists));
-    data.columns[hour] = Column::Real(vec![0.1, 0.2, 0.3, 0.4]);
-    data.columns[count] = Column::Real(vec![10.0, 20.0, 30.0, 40.0]);
+    columns[history] = Column::Sequence(Sequence::of_lists(&lists));
+    columns[hour] = Column::Real(vec![0.1, 0.2, 0.3, 0.4]);
+    columns[count] = Column::Real(vec![10.0, 20.0, 30.0, 40.0]);
     data.labels = vec![vec![1, 0, 1, 0], vec![0, 0, 1, 1]];
     data.scenario = vec![1, 0, 0, 1];
     Arc::new(data)
@@ -30,7 +39,7 @@ fn by_hand() -> Arc<scenarec_data::Dataset> {
 
 #[test]
 fn every_kind_of_column_is_gathered_in_the_order_of_the_rows() {
-    let batch = gather(&by_hand(), &[3, 1, 0, 3]);
+    let batch = gather(&by_hand(), &[3, 1, 0, 3]).unwrap();
     assert_eq!(batch.rows, 4);
     assert_eq!((&batch.ids[0].ids[..], &batch.ids[0].offsets), (&[6u32, 8, 9, 6][..], &None));
 
@@ -70,8 +79,8 @@ fn batches_made_ahead_equal_those_gathered_directly() {
     let data = dataset(103, 1);
     let rows: Vec<u32> = (0..103).rev().step_by(2).collect();
     let feed = Feed::new(data.clone(), rows.clone());
-    let direct: Vec<Batch> = rows.chunks(8).map(|chunk| gather(&data, chunk)).collect();
-    assert_eq!(feed.in_order(8).collect::<Vec<_>>(), direct);
+    let direct: Vec<Batch> = rows.chunks(8).map(|chunk| gather(&data, chunk).unwrap()).collect();
+    assert_eq!(feed.in_order(8).map(Result::unwrap).collect::<Vec<_>>(), direct);
     assert_eq!((feed.batches(8), direct.len(), direct[6].rows), (7, 7, 4));
 }
 
@@ -79,20 +88,20 @@ fn batches_made_ahead_equal_those_gathered_directly() {
 fn shuffling_sees_every_row_once_and_depends_on_the_stream_only() {
     let data = dataset(200, 1);
     // A column by which each row is known.
-    let known = |batches: Vec<Batch>| -> Vec<f32> { batches.iter().flat_map(|b| b.reals.clone()).collect() };
+    let known = |batches: Batches| -> Vec<f32> { batches.flat_map(|b| b.unwrap().reals).collect() };
     let feed = all(&data);
-    let shuffled = |seed| known(feed.shuffled(32, &mut stream(seed, "s")).collect());
+    let shuffled = |seed| known(feed.shuffled(32, &mut stream(seed, "s")));
     let (a, b, other) = (shuffled(1), shuffled(1), shuffled(2));
     assert_eq!(a, b);
     assert_ne!(a, other);
     let mut rng = stream(1, "s");
-    let two_epochs = [0, 1].map(|_| known(feed.shuffled(32, &mut rng).collect()));
+    let two_epochs = [0, 1].map(|_| known(feed.shuffled(32, &mut rng)));
     assert_ne!(two_epochs[0], two_epochs[1], "each epoch has an order of its own");
     let sorted = |mut v: Vec<f32>| {
         v.sort_by(f32::total_cmp);
         v
     };
-    let in_order = known(feed.in_order(32).collect());
+    let in_order = known(feed.in_order(32));
     assert_ne!(a, in_order);
     assert_eq!(sorted(a), sorted(in_order));
 }
@@ -119,17 +128,19 @@ fn columns_that_do_not_fit_the_schema_are_refused() {
     let spoiled = |spoil: &dyn Fn(&mut scenarec_data::Dataset)| {
         let mut data = (*by_hand()).clone();
         spoil(&mut data);
-        batch::check(&data).unwrap_err().to_string()
+        feed::check(&data).unwrap_err().to_string()
     };
-    assert!(batch::check(&by_hand()).is_ok());
-    let message = spoiled(&|d| d.columns[0] = Column::Id(vec![9, 8, 40, 6]));
-    assert_eq!(message, "synthetic: field \"item_id\" has id 40 but its table has 40 rows");
-    let message = spoiled(&|d| d.columns[0] = Column::Id(vec![9, 8]));
-    assert_eq!(message, "synthetic: field \"item_id\" has 2 rows of 4");
-    let message = spoiled(&|d| d.columns[8] = Column::Real(vec![0.0, f32::NAN, 0.0, 0.0]));
-    assert_eq!(message, "synthetic: field \"hour\" holds NaN or infinity");
+    assert!(feed::check(&by_hand()).is_ok());
+    let message = spoiled(&|d| columns(d)[0] = Column::Id(vec![9, 8, 40, 6]));
+    assert_eq!(message, "synthetic: field \"item_id\": id 40, but its table has 40 rows");
+    let message = spoiled(&|d| columns(d)[0] = Column::Id(vec![9, 8]));
+    assert_eq!(message, "synthetic: field \"item_id\": 2 rows of 4");
+    let message = spoiled(&|d| columns(d)[0] = Column::Real(vec![0.0; 4]));
+    assert_eq!(message, "synthetic: field \"item_id\": it is Id, but its column is of another kind");
+    let message = spoiled(&|d| columns(d)[8] = Column::Real(vec![0.0, f32::NAN, 0.0, 0.0]));
+    assert_eq!(message, "synthetic: field \"hour\": NaN or infinity");
     let message = spoiled(&|d| {
-        d.columns.pop();
+        columns(d).pop();
     });
     assert_eq!(message, "synthetic: 10 fields but 9 columns");
 }
@@ -138,13 +149,13 @@ fn columns_that_do_not_fit_the_schema_are_refused() {
 #[should_panic(expected = "field \"item_id\" is Id, but its column is of another kind")]
 fn a_column_of_another_kind_is_named() {
     let mut data = (*by_hand()).clone();
-    data.columns[0] = Column::Real(vec![0.0; 4]);
-    gather(&data, &[0]);
+    columns(&mut data)[0] = Column::Real(vec![0.0; 4]);
+    gather(&Arc::new(data), &[0]).unwrap();
 }
 
 #[test]
 fn rows_share_a_list_of_tokens_of_several_ids() {
-    let mut data = (*by_hand()).clone();
+    let mut data = by_hand();
     let history = data.schema.field("history").unwrap().0;
     let spans = Spans { start: vec![0, 0, 1, 3], end: vec![1, 3, 3, 3] };
     let tokens = Tokens {
@@ -152,9 +163,10 @@ fn rows_share_a_list_of_tokens_of_several_ids() {
         values: vec![7, 8, 9],
         weights: Some(vec![0.5, 0.25, 1.0]),
     };
-    data.columns[history] = Column::Sequence(Sequence { spans: Arc::new(spans), tokens });
-    batch::check(&data).unwrap();
-    let whole = gather(&data, &[1, 3, 2, 0]);
+    columns(Arc::make_mut(&mut data))[history] =
+        Column::Sequence(Sequence { spans: Arc::new(spans), tokens: Arc::new(tokens) });
+    feed::check(&data).unwrap();
+    let whole = gather(&data, &[1, 3, 2, 0]).unwrap();
     let all = &whole.sequences[0];
     assert_eq!((all.len, &all.lens[..]), (3, &[3, 0, 2, 1][..]));
     assert_eq!(all.ids.ids, [7, 8, 9, 9, 7, 8]);
@@ -162,7 +174,7 @@ fn rows_share_a_list_of_tokens_of_several_ids() {
     assert_eq!(all.ids.offsets.as_deref(), Some(&[0, 2, 2, 3, 3, 3, 3, 3, 4, 4, 6, 6, 6][..]));
 
     // Batches are padded to their own longest sequence, and never to nothing.
-    let short = gather(&data, &[3, 3]);
+    let short = gather(&data, &[3, 3]).unwrap();
     assert_eq!((short.sequences[0].len, &short.sequences[0].lens[..]), (1, &[0, 0][..]));
     let piece = &whole.split(2)[1].sequences[0];
     assert_eq!(
@@ -170,8 +182,9 @@ fn rows_share_a_list_of_tokens_of_several_ids() {
         (&[9, 7, 8][..], Some(&[0, 0, 1, 1, 3, 3, 3][..]))
     );
 
-    let Column::Sequence(sequence) = &mut data.columns[history] else { unreachable!() };
+    let column = &mut columns(Arc::make_mut(&mut data))[history];
+    let Column::Sequence(sequence) = column else { unreachable!() };
     sequence.spans = Arc::new(Spans { start: vec![0, 0, 1, 3], end: vec![1, 3, 4, 3] });
-    let message = batch::check(&data).unwrap_err().to_string();
+    let message = feed::check(&data).unwrap_err().to_string();
     assert_eq!(message, "synthetic: field \"history\": the sequence of row 2 lies outside its 3 tokens");
 }

@@ -2,7 +2,7 @@
 use scenarec_train::{
     Backend, Batch, Build, Embedded, FeatureEmbedding, Init, InitScheme, Mode, OptimSpec, Optimizer,
     ParamSet, State, Weights,
-    batch::gather,
+    feed::gather,
     optim::OptimName,
     testing::{DIM, FIRST_NEW, ITEMS, dataset, distance, magnitude, schema},
     to_vec,
@@ -33,7 +33,7 @@ fn sgd(lr: f64) -> OptimSpec {
 }
 
 fn batch() -> Batch {
-    gather(&dataset(30, 1), &(3..19).collect::<Vec<_>>())
+    gather(&dataset(30, 1), &(3..19).collect::<Vec<_>>()).unwrap()
 }
 
 /// Σ over everything embedded, each vector times a number of its own.
@@ -137,7 +137,7 @@ fn rows_are_read_and_written_by_number() {
         // Under way, so that a deferred table owes moves.
         let mut optimizer = Optimizer::new(OptimSpec::adam(0.1, 1e-2), &mut w);
         for rows in [[1, 2, 3], [4, 5, 6]] {
-            let x = w.tables.embed_with(&gather(&dataset(30, 1), &rows), true, None);
+            let x = w.tables.embed_with(&gather(&dataset(30, 1), &rows).unwrap(), true, None);
             optimizer.step(&some_sum(&x), &mut w).unwrap();
         }
         let got = w.tables.get_rows("t.item_id", &[39, 0, 17, 0]).unwrap();
@@ -171,7 +171,8 @@ fn rows_are_read_and_written_by_number() {
 #[test]
 fn look_ups_before_one_step_add_up_and_none_survives_it() {
     for backend in BACKENDS {
-        let batches = [gather(&dataset(30, 1), &[1, 2, 3]), gather(&dataset(30, 1), &[2, 4])];
+        let batches =
+            [gather(&dataset(30, 1), &[1, 2, 3]).unwrap(), gather(&dataset(30, 1), &[2, 4]).unwrap()];
         let mut w = weights(backend);
         let start = w.tables.state();
         let gradient = |which: &[usize]| -> State {

@@ -25,6 +25,7 @@ fn what_is_saved_is_loaded_bit_for_bit() {
         // Tables that owe moves, and running statistics that moved.
         let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 1e-3), &mut first.weights);
         for batch in all(&data).in_order(10) {
+            let batch = batch.unwrap();
             let x = first.weights.tables.embed_with(&batch, true, None);
             let loss = bce(&first.forward(&x, true).logits, &labels(&batch, Device::Cpu));
             optimizer.step(&loss, &mut first.weights).unwrap();
@@ -36,7 +37,7 @@ fn what_is_saved_is_loaded_bit_for_bit() {
         assert!(named.len() == other.len(), "everything differs before: {named:?}");
         second.load(&path).unwrap();
         assert_eq!(changed(&first.weights.state(), &second.weights.state()), Vec::<String>::new());
-        let logits = [&mut first, &mut second].map(|net| predict(net, &all(&data), 16));
+        let logits = [&mut first, &mut second].map(|net| predict(net, &all(&data), 16).unwrap());
         assert!(logits[0][0].iter().any(|l| *l != logits[0][0][0]));
         if from == to {
             assert_eq!(logits[0], logits[1]);
@@ -52,7 +53,7 @@ fn a_loaded_net_can_be_trained() {
         let state = net.weights.state();
         net.weights.load(&state, "").unwrap();
         let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 0.0), &mut net.weights);
-        let batch = all(&data).in_order(40).next().unwrap();
+        let batch = all(&data).in_order(40).next().unwrap().unwrap();
         let x = net.weights.tables.embed_with(&batch, true, None);
         let loss = bce(&net.forward(&x, true).logits, &labels(&batch, Device::Cpu));
         optimizer.step(&loss, &mut net.weights).unwrap();

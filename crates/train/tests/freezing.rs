@@ -22,7 +22,7 @@ fn small(backend: Backend) -> Net {
 /// The trainable parameters that one step of a given optimiser moves.
 fn moved_by(net: &mut Net, optimizer: &mut Optimizer) -> BTreeSet<String> {
     let before = net.weights.state();
-    let batch = all(&dataset(40, 1)).in_order(40).next().unwrap();
+    let batch = all(&dataset(40, 1)).in_order(40).next().unwrap().unwrap();
     let x = net.weights.tables.embed_with(&batch, true, None);
     let loss = bce(&net.forward(&x, true).logits, &labels(&batch, Device::Cpu));
     optimizer.step(&loss, &mut net.weights).unwrap();
@@ -67,7 +67,7 @@ fn a_guard_inside_another_leaves_the_outer_ones_parameters_frozen() {
         {
             let _inner = net.weights.freeze(&["mlp.*", "embedding.*"], Mode::Train).unwrap();
             let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 0.0), &mut net.weights);
-            let batch = all(&dataset(40, 1)).in_order(40).next().unwrap();
+            let batch = all(&dataset(40, 1)).in_order(40).next().unwrap().unwrap();
             let x = net.weights.tables.embed_with(&batch, true, None);
             assert!(!x.fields.requires_grad(), "{backend:?}");
             let loss = bce(&net.forward(&x, true).logits, &labels(&batch, Device::Cpu));

@@ -24,6 +24,7 @@ pub fn trained_net(data: &Arc<Dataset>) -> Net {
     let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 1e-4), &mut net.weights);
     for _ in 0..8 {
         for batch in cold_split(data).0.in_order(64) {
+            let batch = batch.unwrap();
             let x = net.weights.tables.embed_with(&batch, true, None);
             let loss = bce(&net.forward(&x, true).logits, &labels(&batch, Device::Cpu));
             optimizer.step(&loss, &mut net.weights).unwrap();
@@ -43,7 +44,7 @@ fn with_batch_in<R>(
     feed: &Feed,
     f: impl FnOnce(&Net, &GeneratorBatch<'_>) -> R,
 ) -> R {
-    let batch = feed.in_order(feed.rows().len()).next().unwrap();
+    let batch = feed.in_order(feed.rows().len()).next().unwrap().unwrap();
     let frozen = net.weights.freeze(&["*"], mode).unwrap();
     let (embedded, labels) = (net.weights.tables.embed(&batch), labels(&batch, Device::Cpu));
     let item = net.weights.tables.slot("item_id").unwrap() as i64;
@@ -266,7 +267,7 @@ pub fn generation_is_a_function_of_the_row<G: Generator>(make: Make<'_, G>, nois
     let mut generator = make(&data.schema, DIM, BUILD);
     scramble(generator.weights(), 9);
     let mut generate = |rows: &[u32]| -> Tensor {
-        let batch = scenarec_train::batch::gather(&data, rows);
+        let batch = scenarec_train::feed::gather(&data, rows).unwrap();
         let embedded = net.weights.tables.embed(&batch);
         let _guard = tch::no_grad_guard();
         generator.generate(&batch, &embedded).unwrap()

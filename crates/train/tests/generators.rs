@@ -77,7 +77,7 @@ fn the_backbone_as_it_is_stays_as_it_is() {
 #[test]
 fn side_information_is_the_chosen_fields_in_the_schemas_order() {
     let (data, build) = (dataset(20, 1), Build::cpu(1));
-    let batch = all(&data).in_order(20).next().unwrap();
+    let batch = all(&data).in_order(20).next().unwrap().unwrap();
     for (choice, fields, last) in [
         (SideChoice::Listed, vec!["item_id", "year", "title", "genres"], 9),
         (SideChoice::FeaturesOnly, vec!["year", "title", "tags", "genres"], 9),
@@ -89,7 +89,8 @@ fn side_information_is_the_chosen_fields_in_the_schemas_order() {
         let s = side.vector(&mut tables, &batch, false);
         let x = tables.embed(&batch);
         assert_eq!(to_vec(&s.narrow(1, 0, 16)), to_vec(&x.fields));
-        let scenarec_data::Column::Real(count) = &data.columns[last] else { panic!("count is a real field") };
+        let column = &data.resident().unwrap()[last];
+        let scenarec_data::Column::Real(count) = column else { panic!("count is a real field") };
         assert_eq!(&to_vec(&s.narrow(1, 16, 1)), count);
         assert_eq!(&to_vec(&side.frequency(&x.reals)), count);
     }

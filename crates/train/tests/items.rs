@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 fn side_information_in_a_net_is_the_nets_own_vectors() {
     let data = dataset(20, 1);
     let mut net = net(&data.schema, Build::cpu(1));
-    let batch = all(&data).in_order(20).next().unwrap();
+    let batch = all(&data).in_order(20).next().unwrap().unwrap();
     let x = net.weights.tables.embed(&batch);
     let count = x.reals.narrow(1, 1, 1);
     for (choice, fields) in [

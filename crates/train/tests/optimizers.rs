@@ -136,7 +136,7 @@ fn rmsprop_is_its_formula() {
 fn rmsprop_refuses_deferred_tables_and_takes_dense_ones() {
     let spec = OptimSpec { name: OptimName::Rmsprop, ..OptimSpec::adam(0.02, 0.0) };
     let data = dataset(8, 1);
-    let batch = scenarec_train::batch::gather(&data, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    let batch = scenarec_train::feed::gather(&data, &[0, 1, 2, 3, 4, 5, 6, 7]).unwrap();
     for backend in [Backend::Deferred, Backend::Dense] {
         let (schema, scheme) = (schema(1), InitScheme::Torch);
         let tables =

@@ -1,8 +1,8 @@
 //! Stacks against the networks they stand for, one by one; pieces of a batch against the whole.
 use scenarec_train::{
-    Build, Feed, InitScheme, Mode, OptimSpec, Optimizer, ParamSet, Scope, Scoping, State,
-    batch::gather,
-    bce, labels,
+    Build, Feed, InitScheme, Mode, OptimSpec, Optimizer, ParamSet, Scope, Scoping, State, bce,
+    feed::gather,
+    labels,
     nn::{Mlp, MlpConfig, Norm, StackedMlp, mix},
     rng::{normal, stream},
     scenario_weights,
@@ -88,6 +88,7 @@ fn pieces_of_a_batch_make_the_same_step() {
         let _still = net.weights.freeze(&["mlp.*.norm.*"], Mode::Eval).unwrap();
         let mut optimizer = Optimizer::new(OptimSpec::adam(0.01, 1e-3), &mut net.weights);
         for batch in all(&data).in_order(30) {
+            let batch = batch.unwrap();
             let weights = scenario_weights(&batch);
             let mut done = 0;
             for piece in batch.split(piece) {
@@ -114,7 +115,7 @@ fn pieces_of_a_batch_make_the_same_step() {
 #[test]
 fn every_head_counts_alike() {
     let data = dataset(50, 2);
-    let batch = gather(&data, &(0..50).collect::<Vec<_>>());
+    let batch = gather(&data, &(0..50).collect::<Vec<_>>()).unwrap();
     let logits = normal(&[50, 2], &mut stream(1, "logits"));
     let labels = labels(&batch, Device::Cpu);
     let weighted = weighted_bce(&logits, &labels, &Tensor::from_slice(&scenario_weights(&batch)));
@@ -137,7 +138,7 @@ fn a_scoped_feed_has_its_rows_and_labels() {
         let feed = Feed::scoped(data.clone(), &(10..80).collect::<Vec<_>>(), &scope);
         let inside = |r: &u32| data.scenario[*r as usize] == scope.scenarios[0];
         assert_eq!(feed.rows(), (10..80).filter(inside).collect::<Vec<_>>());
-        let batch = feed.in_order(5).next().unwrap();
+        let batch = feed.in_order(5).next().unwrap().unwrap();
         assert_eq!(batch.scenario, [0; 5], "scenarios are numbered anew");
         for (i, row) in feed.rows()[..5].iter().enumerate() {
             for (t, task) in scope.tasks.iter().enumerate() {
@@ -147,7 +148,8 @@ fn a_scoped_feed_has_its_rows_and_labels() {
         }
     }
     let whole = Feed::scoped(data.clone(), all(&data).rows(), &Scope::whole(&data.schema));
-    let shuffled = |feed: &Feed| feed.shuffled(16, &mut stream(1, "shuffle")).collect::<Vec<_>>();
+    let shuffled =
+        |feed: &Feed| feed.shuffled(16, &mut stream(1, "shuffle")).map(Result::unwrap).collect::<Vec<_>>();
     let (plain, grouped) = (shuffled(&all(&data)), shuffled(&whole));
     for (plain, grouped) in plain.iter().zip(&grouped) {
         assert!(grouped.scenario.is_sorted(), "rows of a scenario stand together");
@@ -168,7 +170,7 @@ fn an_optimiser_for_some_parameters_leaves_the_rest() {
     };
     let mut outer =
         Optimizer::of_parameters(OptimSpec::adam(0.1, 0.0), &net.weights, &["mlp.out.*"]).unwrap();
-    let batch = gather(&data, &(0..50).collect::<Vec<_>>());
+    let batch = gather(&data, &(0..50).collect::<Vec<_>>()).unwrap();
     for _ in 0..3 {
         let before = net.weights.state();
         let x = net.weights.tables.embed_with(&batch, true, None);

@@ -3,38 +3,54 @@
 //! How sample numbers follow time is not documented. Here a common row is a moment from its first impression to its last, and a
 //! row's behaviours are the clicks of its user in moments that were over when its own began. Clicks of validation and test
 //! rows are nobody's behaviours, so that a test row has those of all of its user's training rows.
-use crate::Part;
-use crate::sequence::{Earlier, Spans};
-use crate::view::gather;
+use crate::Spans;
 
-/// The behaviours of every row. `user` (a raw id, 0 where it is missing) and `part` go by common row, `common` and `click` by
-/// row, test rows after training ones.
-pub(super) fn earlier(user: &[u32], part: &[Part], common: &[u32], click: &[u8]) -> Earlier {
-    let mut moments = vec![(u32::MAX, 0); user.len()];
-    for (row, moment) in common.iter().enumerate() {
-        let (first, last) = &mut moments[*moment as usize];
-        *first = (*first).min(row as u32);
-        *last = row as u32;
+/// The first and the last row of every common row.
+pub(super) struct Moments(Vec<(u32, u32)>);
+
+impl Moments {
+    /// Of so many common rows, which have no rows yet.
+    pub fn new(common: usize) -> Moments {
+        Moments(vec![(u32::MAX, 0); common])
     }
-    let end_of = |row: u32| {
-        let moment = common[row as usize] as usize;
-        (user[moment], moments[moment].1, row)
+
+    /// The next row, and what it is of.
+    pub fn add(&mut self, row: u32, common: u32) {
+        let (first, last) = &mut self.0[common as usize];
+        *first = (*first).min(row);
+        *last = row;
+    }
+}
+
+/// A row with a click that trains.
+#[derive(Clone, Copy)]
+pub(super) struct Click {
+    pub row: u32,
+    pub common: u32,
+}
+
+/// The places of the clicks in the order in which they are behaviours, and which of them each common row's impressions have.
+/// `user` is a raw id for every common row, 0 where it is missing.
+pub(super) fn earlier(user: &[u32], Moments(moments): &Moments, clicks: &[Click]) -> (Vec<u32>, Spans) {
+    let end_of = |place: &u32| {
+        let Click { row, common } = clicks[*place as usize];
+        (user[common as usize], moments[common as usize].1, row)
     };
-    let counts = |row: &u32| click[*row as usize] == 1 && part[common[*row as usize] as usize] == Part::Train;
-    let mut rows: Vec<u32> = (0..common.len() as u32).filter(counts).collect();
-    rows.sort_unstable_by_key(|row| end_of(*row));
-    let before = |user: u32, time: u32| rows.partition_point(|row| end_of(*row) < (user, time, 0)) as u32;
+    let mut order: Vec<u32> = (0..clicks.len() as u32).collect();
+    order.sort_unstable_by_key(end_of);
+    let before = |user: u32, time: u32| order.partition_point(|c| end_of(c) < (user, time, 0)) as u32;
     let span = |(user, (first, _)): (&u32, &(u32, u32))| match user {
         0 => (0, 0),
         _ => (before(*user, 0), before(*user, *first)),
     };
-    let (start, end): (Vec<u32>, Vec<u32>) = user.iter().zip(&moments).map(span).unzip();
-    Earlier { spans: Spans { start: gather(&start, common), end: gather(&end, common) }, rows }
+    let (start, end) = user.iter().zip(moments).map(span).unzip();
+    (order, Spans { start, end })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Part;
 
     #[test]
     fn clicks_of_moments_that_are_over() {
@@ -45,8 +61,18 @@ mod tests {
         // Moment 1 begins before 0 is over; 2 validates.
         let common = [0, 1, 0, 1, 2, 4, 5, 3, 3, 6, 7, 6];
         let click = [1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 0];
-        let Earlier { rows, spans } = earlier(&user, &part, &common, &click);
-        let of = |r: usize| rows[spans.start[r] as usize..spans.end[r] as usize].to_vec();
+        let mut moments = Moments::new(user.len());
+        common.iter().enumerate().for_each(|(row, common)| moments.add(row as u32, *common));
+        let counts = |row: &usize| click[*row] == 1 && part[common[*row] as usize] == Train;
+        let clicks: Vec<Click> = (0..common.len())
+            .filter(counts)
+            .map(|row| Click { row: row as u32, common: common[row] })
+            .collect();
+        let (order, spans) = earlier(&user, &moments, &clicks);
+        let of = |r: usize| -> Vec<u32> {
+            let own = spans.start[common[r] as usize] as usize..spans.end[common[r] as usize] as usize;
+            order[own].iter().map(|place| clicks[*place as usize].row).collect()
+        };
         let own = [0, 2, 1].to_vec(); // By the ends of their moments.
         let all: Vec<Vec<u32>> = (0..common.len()).map(of).collect();
         let mut wanted = vec![vec![]; 12];

@@ -43,7 +43,10 @@ impl Common {
             file,
             row,
             |out, text| line(out, text, name, per_channel),
-            |part: Part| self.append(part.rows),
+            |part: Part| {
+                self.append(part.rows);
+                Ok(())
+            },
         )?;
         let mut row_of = HashMap::with_capacity(self.rows() - before);
         for (row, index) in self.index.iter().enumerate().skip(before) {

@@ -1,26 +1,25 @@
-//! Whether the columns of the files of a raw folder fit into memory.
+//! Whether what must be in memory of a raw folder's files fits there.
 use super::{CHANNELS, FILES};
 use crate::loader::AliCcpBehaviours;
 use crate::{Result, memory};
 use std::path::Path;
 
-/// Bytes of a line with an impression and of one with common features, about.
-const LINES: [u64; 2] = [235, 11_000];
-/// Bytes of an impression's columns: 18 ids, of which one has room for five, four values, a span, and what no field is.
-const ROW: u64 = 132;
-/// Bytes of a behaviour: id, channel, value. Clicks, shared by all of a user's rows, are few.
-const BEHAVIOUR: u64 = 12;
+/// Bytes of a line with common features, about.
+const LINE: u64 = 11_000;
+/// Bytes of a common row: its index twice, its place, nine ids twice, three sessions, a span, and what is counted of it.
+const COMMON: u64 = 150;
+/// Bytes of a behaviour: id, channel and value, as they are read and as they are numbered.
+const BEHAVIOUR: u64 = 21;
 
-/// An error where the columns are more than the memory that is free. Files that are missing count nothing here.
+/// An error where what the impressions share is more than the memory that is free. The impressions themselves are read and written
+/// some at a time. Files that are missing count nothing here.
 pub(crate) fn check(behaviours: AliCcpBehaviours, folder: &Path) -> Result<()> {
-    let [samples, common] = [&FILES[..2], &FILES[2..]].map(|names| memory::size(folder, names));
-    memory::check(folder, samples + common, needed(samples, common, behaviours.per_channel()))
+    let common = memory::size(folder, &FILES[2..]);
+    memory::check(folder, common, needed(common, behaviours.per_channel()))
 }
 
-/// The columns and their copy on the way to the cache; files are not held in memory.
-fn needed(samples: u64, common: u64, per_channel: u32) -> u64 {
-    let behaviours = common / LINES[1] * CHANNELS.len() as u64 * u64::from(per_channel);
-    2 * (samples / LINES[0] * ROW + behaviours * BEHAVIOUR)
+fn needed(common: u64, per_channel: u32) -> u64 {
+    common / LINE * (COMMON + BEHAVIOUR * CHANNELS.len() as u64 * u64::from(per_channel))
 }
 
 #[cfg(test)]
@@ -31,8 +30,8 @@ mod tests {
     fn sizes() {
         let gib = |bytes: u64| bytes as f64 / f64::from(1u32 << 30);
         // The official files.
-        let official = gib(needed(20_000_000_000, 18_000_000_000, 12));
-        assert!((20.0..26.0).contains(&official), "{official}");
-        assert!(gib(needed(47_000_000, 44_000_000, 12)) < 0.1);
+        let official = gib(needed(18_000_000_000, 12));
+        assert!((1.5..2.5).contains(&official), "{official}");
+        assert!(gib(needed(44_000_000, 12)) < 0.1);
     }
 }

@@ -1,23 +1,25 @@
 //! Ali-CCP: impressions of Taobao's recommendations with clicks and purchases, from one half of the days for training and one
 //! for testing, each in two files. Many impressions share the features of their user, which stand in a file of their own.
 //!
-//! `skeleton` reads the impressions, `common` what they share, `list` the lists of features in both; `view` makes columns of
-//! them as SFPNet's tables need them. The files have 38 GB, so they are gone through in pieces and never held in memory.
+//! `skeleton` reads the impressions, `common` what they share, `list` the lists of features in both. The files have 38 GB, so they
+//! are gone through in pieces: `known` counts what must be known of all impressions, and in a second pass `view` makes columns of
+//! some of them at a time, as SFPNet's tables need them. What impressions share stays in memory.
 //! There are no items, no order and no times in a user's history, only how often something of each category, shop, brand and
 //! intention node was seen: those are the behaviours, or else what `clicks` finds in the impressions themselves.
 mod clicks;
 mod common;
+mod known;
 mod list;
 pub(crate) mod memory;
 mod skeleton;
 pub(crate) mod view;
 mod vocabulary;
 
+use crate::Result;
 use crate::loader::{AliCcpBehaviours, Combinations};
 use crate::raw::RawFiles;
-use crate::{Error, Result};
-use common::Common;
-use skeleton::Samples;
+use crate::view::Stream;
+use known::Known;
 
 /// Raised whenever this module makes other columns of the same files: old caches no longer count.
 pub(crate) const VERSION: u32 = 1;
@@ -71,61 +73,12 @@ pub(crate) struct Settings {
     pub behaviours: AliCcpBehaviours,
 }
 
-/// The raw tables. Test rows come after training rows.
-pub(crate) struct Tables {
-    pub samples: Samples,
-    pub common: Common,
-    /// How many of the common rows are training ones.
-    pub training: usize,
-    /// The raw ids of [`SCENARIOS`].
-    pub scenarios: [u32; SCENARIOS.len()],
-}
-
-/// Parses the four files of a raw folder.
-pub(crate) fn parse(raw: &RawFiles, settings: Settings) -> Result<Tables> {
-    let [samples, test_samples, common, test_common] = FILES.map(|name| raw.large(name));
-    let with_values = settings.combinations == Combinations::IdAndValue;
-    let per_channel = settings.behaviours.per_channel() as usize;
-    let (mut all, mut shared, mut training) = (Samples::default(), Common::default(), 0);
-    for (samples, common) in [(samples, common), (test_samples, test_common)] {
-        training = shared.rows();
-        let row_of = shared.read(&common.path, &common.name, per_channel)?;
-        all.read(samples, &common.name, &row_of, with_values)?;
-    }
-    tracing::info!(
-        "{} of {} rows have a purchase without a click and are left out; {} entries of fields with one id are not the \
-         largest of their line's and are left out",
-        all.dropped.len(),
-        all.of,
-        all.surplus + shared.surplus
-    );
-    Ok(Tables { scenarios: scenarios(raw, &all)?, samples: all, common: shared, training })
-}
-
-/// The raw ids of [`SCENARIOS`]: field 301 does not say which is which, their numbers of impressions do.
-fn scenarios(raw: &RawFiles, samples: &Samples) -> Result<[u32; SCENARIOS.len()]> {
-    let mut counts: Vec<(usize, u32)> = Vec::new();
-    for (row, id) in samples.scenario.iter().enumerate() {
-        match counts.iter().position(|(_, known)| known == id) {
-            Some(place) => counts[place].0 += 1,
-            None if counts.len() == SCENARIOS.len() => {
-                return Err(samples.fourth_scenario(raw, row, &counts)?);
-            }
-            None => counts.push((1, *id)),
-        }
-    }
-    counts.sort_unstable_by(|a, b| b.cmp(a));
-    if counts.len() == SCENARIOS.len() && counts.windows(2).all(|two| two[0].0 > two[1].0) {
-        return Ok(SCENARIOS.map(|(_, place)| counts[place].1));
-    }
-    let found: Vec<String> = counts.iter().map(|(n, id)| format!("{id} ({n} rows)")).collect();
-    Err(Error::Input {
-        file: raw.large(FILES[0]).path.clone(),
-        line: 1,
-        column: 1,
-        found: format!("the scenarios {} in both files together", found.join(", ")),
-        expected: "three scenarios with different numbers of rows, by which they are told apart".into(),
-    })
+/// The rows of a raw folder: first everything that must be known of all of them, then, as they are asked for, the rows. Test rows
+/// come after training rows.
+pub(crate) fn stream(raw: &RawFiles, settings: Settings) -> Result<Stream<'_>> {
+    let known = Known::read(raw, settings)?;
+    let schema = view::schema(&known);
+    Ok(Stream { schema, of: known.of, rows: Box::new(move |take| view::rows(raw, &known, take)) })
 }
 
 /// Whether the rows with this common-feature index, a training one, validate: one in 20 does. The finaliser of SplitMix64.

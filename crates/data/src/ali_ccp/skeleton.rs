@@ -1,16 +1,17 @@
 //! `sample_skeleton_*.csv`: the impressions, each with what is its own and the index of what it shares with others.
 use super::list::{Single, check_count, entries};
-use super::{COMBINATIONS, FILES, INDEX, INTENTION, ITEM, SCENARIO, index};
-use crate::raw::{LargeFile, RawFiles};
+use super::{COMBINATIONS, INDEX, INTENTION, ITEM, SCENARIO, index};
+use crate::raw::LargeFile;
 use crate::text::{Bad, Fields, show, stream_lines};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::io::BufRead;
+use std::path::Path;
 
-/// Impressions, in the order of the files; without those that have a purchase and no click.
+/// Some impressions, in the order of the files; without those that have a purchase and no click.
 #[derive(Default)]
 pub(crate) struct Samples {
-    /// How many rows each file has, added up.
+    /// How many there are in the files.
     pub of: usize,
     /// Which of them were left out.
     pub dropped: Vec<u32>,
@@ -30,36 +31,49 @@ pub(crate) struct Samples {
     pub combination_value: Option<[Vec<f32>; COMBINATIONS.len()]>,
     /// How many entries of fields with one id were left out.
     pub surplus: usize,
-    /// How many rows the training file has.
-    training: usize,
 }
 
 /// What a line is.
 const ROW: &str = "sample id,click,purchase,index,feature count,feature list";
 
-impl Samples {
-    /// Appends the rows of a file, whose indices must be among those of a file of common features.
-    pub(super) fn read(
-        &mut self,
-        file: &LargeFile,
-        common: &str,
-        row_of: &HashMap<u64, u32>,
-        with_values: bool,
-    ) -> Result<()> {
-        self.training = self.of;
-        if with_values && self.combination_value.is_none() {
-            self.combination_value = Some(Default::default());
+/// Hands the rows of a file to `take`, some at a time. Their indices must be among those of a file of common features.
+pub(super) fn read(
+    file: &LargeFile,
+    common: &str,
+    row_of: &HashMap<u64, u32>,
+    with_values: bool,
+    take: impl FnMut(Samples) -> Result<()>,
+) -> Result<()> {
+    let parse = |out: &mut Samples, text: &[u8]| {
+        if with_values && out.combination_value.is_none() {
+            out.combination_value = Some(Default::default());
         }
-        let parse = |out: &mut Samples, text: &[u8]| {
-            if with_values && out.combination_value.is_none() {
-                out.combination_value = Some(Default::default());
-            }
-            line(out, text, &file.name, common, row_of)
-        };
-        stream_lines(&file.path, ROW, parse, |part| self.append(part))
+        line(out, text, &file.name, common, row_of)
+    };
+    stream_lines(&file.path, ROW, parse, take)
+}
+
+impl Samples {
+    /// How many rows were not left out.
+    pub fn rows(&self) -> usize {
+        self.click.len()
     }
 
-    fn append(&mut self, mut next: Samples) {
+    /// The intention nodes of a row.
+    pub fn intention_of(&self, row: usize) -> &[u32] {
+        let start = row.checked_sub(1).map_or(0, |before| self.intention_ends[before]);
+        &self.intention[start as usize..self.intention_ends[row] as usize]
+    }
+
+    /// Appends the item of a row of others, and nothing else.
+    pub fn push_item(&mut self, other: &Samples, row: usize) {
+        self.item.iter_mut().zip(&other.item).for_each(|(own, other)| own.push(other[row]));
+        self.intention.extend_from_slice(other.intention_of(row));
+        self.intention_ends.push(self.intention.len() as u64);
+    }
+
+    /// Appends other rows.
+    pub fn append(&mut self, mut next: Samples) {
         self.dropped.extend(next.dropped.iter().map(|row| self.of as u32 + row));
         self.of += next.of;
         self.click.append(&mut next.click);
@@ -70,47 +84,42 @@ impl Samples {
         self.intention_ends.extend(next.intention_ends.iter().map(|end| before + end));
         self.intention.append(&mut next.intention);
         self.combination.iter_mut().zip(&mut next.combination).for_each(|(own, next)| own.append(next));
-        if let (Some(own), Some(next)) = (&mut self.combination_value, &mut next.combination_value) {
+        if let Some(next) = &mut next.combination_value {
+            let own = self.combination_value.get_or_insert_default();
             own.iter_mut().zip(next).for_each(|(own, next)| own.append(next));
         }
         self.surplus += next.surplus;
     }
 
-    /// The rows of the files that these are.
+    /// Which of the files' rows these are, from 0 for the first of these.
     pub fn chosen(&self) -> Vec<u32> {
         let mut dropped = self.dropped.iter().copied().peekable();
         (0..self.of as u32).filter(|row| dropped.next_if_eq(row).is_none()).collect()
     }
+}
 
-    /// The error about a scenario too many, which this one of the rows has.
-    pub(super) fn fourth_scenario(
-        &self,
-        raw: &RawFiles,
-        row: usize,
-        known: &[(usize, u32)],
-    ) -> Result<Error> {
-        let place = self.chosen()[row] as usize;
-        let (name, place) = match place.checked_sub(self.training) {
-            None => (FILES[0], place),
-            Some(place) => (FILES[1], place),
-        };
-        let path = &raw.large(name).path;
-        let failed = |e| Error::io(path, "cannot read the file")(e);
-        let mut lines = std::io::BufReader::new(std::fs::File::open(path).map_err(failed)?).split(b'\n');
-        let text = lines.nth(place).expect("a line that was parsed").map_err(failed)?;
-        let list = memchr::memrchr(b',', &text).expect("a line that was parsed") + 1;
-        let mut column = list + 1;
-        let _ = entries(&text[list..], list + 1, |e| {
-            if e.field == SCENARIO.as_bytes() {
-                column = e.column;
-            }
-            Ok(())
-        });
-        let found = format!("a fourth scenario, {}", self.scenario[row]);
-        let known: Vec<String> = known.iter().map(|k| k.1.to_string()).collect();
-        let expected = format!("one of the scenarios {}", known.join(", "));
-        Ok(Bad { column, found, expected }.at(path, place + 1))
-    }
+/// The error about a scenario too many, which the line at this place (from 0) has.
+pub(super) fn fourth_scenario(
+    path: &Path,
+    place: usize,
+    scenario: u32,
+    known: &[(usize, u32)],
+) -> Result<Error> {
+    let failed = |e| Error::io(path, "cannot read the file")(e);
+    let mut lines = std::io::BufReader::new(std::fs::File::open(path).map_err(failed)?).split(b'\n');
+    let text = lines.nth(place).expect("a line that was parsed").map_err(failed)?;
+    let list = memchr::memrchr(b',', &text).expect("a line that was parsed") + 1;
+    let mut column = list + 1;
+    let _ = entries(&text[list..], list + 1, |e| {
+        if e.field == SCENARIO.as_bytes() {
+            column = e.column;
+        }
+        Ok(())
+    });
+    let found = format!("a fourth scenario, {scenario}");
+    let known: Vec<String> = known.iter().map(|k| k.1.to_string()).collect();
+    let expected = format!("one of the scenarios {}", known.join(", "));
+    Ok(Bad { column, found, expected }.at(path, place + 1))
 }
 
 fn line(

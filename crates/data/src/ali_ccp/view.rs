@@ -5,178 +5,207 @@
 //! channel, or else the user's earlier clicks. Ids that occur seldom in training rows, and missing ones, are number 0 of their table; a history id's
 //! occurrences are counted over training common rows, not over the impressions that share them, of which one common row
 //! alone would have enough.
-use super::clicks;
-use super::vocabulary::{BUCKETS, Buckets, Vocabulary};
-use super::{
-    CHANNELS, COMBINATIONS, Common, INTENTION, ITEM, SCENARIOS, Samples, Settings, Tables, USER, validates,
-};
+use super::common::Common;
+use super::known::Known;
+use super::skeleton::Samples;
+use super::vocabulary::{BUCKETS, Counts, Values};
+use super::{CHANNELS, COMBINATIONS, INTENTION, ITEM, SCENARIOS, USER};
 use crate::loader::{AliCcpBehaviours, Combinations};
-use crate::view::{Builder, Chosen, View, gather};
-use crate::{Column, Kind, Part, Pooling, Role, Sequence, Spans, Tokens};
+use crate::raw::RawFiles;
+use crate::view::{Builder, Take, View, gather, tokens};
+use crate::{Column, Kind, Part, Pooling, Result, Role, Schema, Sequence, Spans, Tokens};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Builds schema, columns and labels.
-pub(crate) fn view(raw: Tables, settings: Settings) -> View {
-    let Tables { mut samples, common, training, scenarios } = raw;
-    let chosen = (!samples.dropped.is_empty()).then(|| Chosen { of: samples.of, rows: samples.chosen() });
-    let part_of = |row: usize| match common.index[row] {
-        _ if row >= training => Part::Test,
-        index if validates(index) => Part::Valid,
-        _ => Part::Train,
+/// Rows of which columns are made at a time, at least.
+const PIECE: usize = 1 << 17;
+
+/// The fields, and what they are numbered by.
+pub(super) fn schema(known: &Known) -> Schema {
+    Maker::new(known).view(Samples::default()).schema
+}
+
+/// Hands the columns of all rows to `take`, some rows at a time.
+pub(super) fn rows(raw: &RawFiles, known: &Known, take: &mut Take) -> Result<()> {
+    let mut maker = Maker::new(known);
+    let mut waiting = Samples::default();
+    let mut before = 0;
+    let mut give = |samples: Samples| {
+        let chosen: Vec<u32> = samples.chosen().iter().map(|row| before + row).collect();
+        before += samples.of as u32;
+        take(maker.view(samples).rows, &chosen)
     };
-    let parts: Vec<Part> = (0..common.rows()).map(part_of).collect();
-    let part = gather(&parts, &samples.common);
-    let place = |id: &u32| scenarios.iter().position(|own| own == id).expect("one of the three") as u16;
-    let scenario: Vec<u16> = samples.scenario.par_iter().map(place).collect();
-    samples.scenario = Vec::new();
-    let session = sessions(&samples.common, common.rows(), &scenario);
+    known.samples(raw, |samples| {
+        waiting.append(samples);
+        if waiting.rows() < PIECE { Ok(()) } else { give(std::mem::take(&mut waiting)) }
+    })?;
+    if waiting.of == 0 { Ok(()) } else { give(waiting) }
+}
 
-    let mut out = Builder::default();
-    users(&mut out, &common, &samples.common, &parts, settings);
-    items(&mut out, &mut samples, &part, settings);
-    if settings.combinations != Combinations::None {
-        combinations(&mut out, &mut samples, &part, settings);
-    }
-    let ids = scenario.par_iter().map(|s| u32::from(*s)).collect();
-    out.ids("scenario", Role::Scenario, Kind::Id, SCENARIOS.len(), Column::Id(ids));
-    match settings.behaviours {
-        AliCcpBehaviours::Histories { per_channel, value } => {
-            let max_len = CHANNELS.len() as u32 * per_channel;
-            histories(&mut out, common, &samples.common, &parts, settings.min_count, max_len, value);
-        }
-        AliCcpBehaviours::Clicks { max_len } => {
-            let earlier = clicks::earlier(&common.user[0], &parts, &samples.common, &samples.click);
-            out.behaviours(&["item_id", "category", "shop", "intention", "brand"], earlier, max_len);
-        }
+/// A behaviour sequence of every common row.
+struct Behaviours {
+    /// Which of the tokens each common row has.
+    spans: Spans,
+    /// Name of the field and of its table, the table's size where no other field has it, and the tokens.
+    fields: Vec<(String, &'static str, Option<usize>, Arc<Tokens>)>,
+}
+
+/// Makes columns of rows.
+struct Maker<'a> {
+    known: &'a Known,
+    /// `[field][common row]`: the user's fields, numbered.
+    user: Vec<Vec<u32>>,
+    behaviours: Behaviours,
+    sessions: Sessions,
+}
+
+impl<'a> Maker<'a> {
+    fn new(known: &'a Known) -> Self {
+        let behaviours = match known.settings.behaviours {
+            AliCcpBehaviours::Histories { value, .. } => histories(known, value),
+            AliCcpBehaviours::Clicks { .. } => clicked(known),
+        };
+        let user = known.user.iter().zip(&known.common.user).map(|(own, ids)| own.numbers(ids)).collect();
+        Self { known, user, behaviours, sessions: Sessions::new(known.common.rows()) }
     }
 
-    let names = SCENARIOS.map(|(name, _)| name.to_string()).to_vec();
-    let view = out.view([("click", samples.click)]).with_scenarios(names, scenario);
-    View { part: Some(part), session: Some(session), chosen, ..view }
+    fn view(&mut self, mut samples: Samples) -> View {
+        let Known { scenarios, parts, .. } = self.known;
+        let place = |id: &u32| scenarios.iter().position(|own| own == id).expect("one of the three") as u16;
+        let scenario: Vec<u16> = samples.scenario.par_iter().map(place).collect();
+        let session = self.sessions.numbers(&samples.common, &scenario);
+
+        let mut out = Builder::default();
+        for (((_, name), numbers), own) in USER.iter().zip(&self.user).zip(&self.known.user) {
+            let column = Column::Id(gather(numbers, &samples.common));
+            out.ids(name, Role::User, Kind::Id, own.size, column);
+        }
+        items(&mut out, &mut samples, self.known);
+        if self.known.settings.combinations != Combinations::None {
+            combinations(&mut out, &samples, self.known);
+        }
+        let ids = scenario.par_iter().map(|s| u32::from(*s)).collect();
+        out.ids("scenario", Role::Scenario, Kind::Id, SCENARIOS.len(), Column::Id(ids));
+        let Behaviours { spans, fields } = &self.behaviours;
+        let of_row = |places: &[u32]| gather(places, &samples.common);
+        let spans = Arc::new(Spans { start: of_row(&spans.start), end: of_row(&spans.end) });
+        for (name, table, size, tokens) in fields {
+            if let Some(size) = size {
+                out.table(table, *size);
+            }
+            let sequence = Sequence { spans: spans.clone(), tokens: tokens.clone() };
+            out.sequence(name, table, self.known.max_len(), sequence);
+        }
+        let part = gather(parts, &samples.common);
+        let names = SCENARIOS.map(|(name, _)| name.to_string()).to_vec();
+        let view = out.view([("click", samples.click)]).with_scenarios(names, scenario);
+        view.with_part(part).with_session(session)
+    }
 }
 
 /// Numbers of the pairs of common row and scenario, by first appearance.
-fn sessions(common: &[u32], rows: usize, scenario: &[u16]) -> Vec<u32> {
-    let mut number = vec![u32::MAX; rows * SCENARIOS.len()];
-    let mut next = 0;
-    let session = |(row, scenario): (&u32, &u16)| {
-        let own = &mut number[*row as usize * SCENARIOS.len() + usize::from(*scenario)];
-        if *own == u32::MAX {
-            *own = next;
-            next += 1;
-        }
-        *own
-    };
-    common.iter().zip(scenario).map(session).collect()
+struct Sessions {
+    number: Vec<u32>,
+    next: u32,
 }
 
-/// The user's fields. A common row counts as often as it has impressions.
-fn users(out: &mut Builder, common: &Common, of_row: &[u32], parts: &[Part], settings: Settings) {
-    let mut rows = vec![0u32; common.rows()];
-    of_row.iter().for_each(|row| rows[*row as usize] += 1);
-    rows.iter_mut().zip(parts).filter(|(_, part)| **part != Part::Train).for_each(|(rows, _)| *rows = 0);
-    for ((_, name), ids) in USER.iter().zip(&common.user) {
-        let vocabulary = Vocabulary::new(ids.iter().copied().zip(rows.iter().copied()), settings.min_count);
-        let mut numbers = ids.clone();
-        vocabulary.apply(&mut numbers);
-        out.ids(name, Role::User, Kind::Id, vocabulary.size, Column::Id(gather(&numbers, of_row)));
+impl Sessions {
+    fn new(common: usize) -> Self {
+        Self { number: vec![u32::MAX; common * SCENARIOS.len()], next: 0 }
+    }
+
+    fn numbers(&mut self, common: &[u32], scenario: &[u16]) -> Vec<u32> {
+        let session = |(row, scenario): (&u32, &u16)| {
+            let own = &mut self.number[*row as usize * SCENARIOS.len() + usize::from(*scenario)];
+            if *own == u32::MAX {
+                *own = self.next;
+                self.next += 1;
+            }
+            *own
+        };
+        common.iter().zip(scenario).map(session).collect()
     }
 }
 
-/// Numbers in place of ids, which are counted where the row trains; how many numbers there are.
-fn numbered(ids: &mut [u32], part: &[Part], settings: Settings) -> usize {
-    let training = ids.iter().zip(part).filter(|(_, part)| **part == Part::Train);
-    let vocabulary = Vocabulary::new(training.map(|(id, _)| (*id, 1)), settings.min_count);
-    vocabulary.apply(ids);
-    vocabulary.size
-}
-
 /// The item's fields: the intention nodes, of which there are any number, before the brand.
-fn items(out: &mut Builder, samples: &mut Samples, part: &[Part], settings: Settings) {
-    for ((_, name), ids) in ITEM.iter().zip(&mut samples.item) {
+fn items(out: &mut Builder, samples: &mut Samples, known: &Known) {
+    for (((_, name), ids), own) in ITEM.iter().zip(&samples.item).zip(&known.item) {
         if *name == "brand" {
             let mut offsets = vec![0];
             offsets.append(&mut samples.intention_ends);
-            let mut values = std::mem::take(&mut samples.intention);
-            let of_row = |row: usize| &values[offsets[row] as usize..offsets[row + 1] as usize];
-            let training = (0..part.len()).filter(|row| part[*row] == Part::Train).flat_map(of_row);
-            let vocabulary = Vocabulary::new(training.map(|id| (*id, 1)), settings.min_count);
-            vocabulary.apply(&mut values);
+            let values = known.intention.numbers(&samples.intention);
             let column = Column::Ragged { offsets, values, weights: None };
-            out.ids(INTENTION.1, Role::Item, Kind::Bag(Pooling::Mean), vocabulary.size, column);
+            out.ids(INTENTION.1, Role::Item, Kind::Bag(Pooling::Mean), known.intention.size, column);
         }
-        let mut ids = std::mem::take(ids);
-        let size = numbered(&mut ids, part, settings);
-        out.ids(name, Role::Item, Kind::Id, size, Column::Id(ids));
+        out.ids(name, Role::Item, Kind::Id, own.size, Column::Id(own.numbers(ids)));
     }
 }
 
 /// The combination fields, and the buckets of their values: from 1, 0 for a missing one.
-fn combinations(out: &mut Builder, samples: &mut Samples, part: &[Part], settings: Settings) {
-    let mut values = samples.combination_value.take();
+fn combinations(out: &mut Builder, samples: &Samples, known: &Known) {
     for (place, (_, name)) in COMBINATIONS.iter().enumerate() {
-        let mut ids = std::mem::take(&mut samples.combination[place]);
-        let buckets: Option<Vec<u32>> = values.as_mut().map(|values| {
-            let values = std::mem::take(&mut values[place]);
-            let known = || ids.par_iter().zip(&values).zip(part);
-            let training = known().filter(|((id, _), part)| **id > 0 && **part == Part::Train);
-            let buckets = Buckets::new(training.map(|((_, value), _)| *value).collect());
-            known().map(|((id, value), _)| if *id > 0 { 1 + buckets.of(*value) } else { 0 }).collect()
-        });
-        let size = numbered(&mut ids, part, settings);
-        out.ids(name, Role::Context, Kind::Id, size, Column::Id(ids));
-        if let Some(buckets) = buckets {
-            out.ids(&format!("{name}.value"), Role::Context, Kind::Id, 1 + BUCKETS, Column::Id(buckets));
-        }
+        let (own, buckets) = &known.combination[place];
+        let ids = &samples.combination[place];
+        out.ids(name, Role::Context, Kind::Id, own.size, Column::Id(own.numbers(ids)));
+        let Some(buckets) = buckets else { continue };
+        let values = samples.combination_value.as_ref().map_or(&[][..], |values| &values[place]);
+        let bucket = |(id, value): (&u32, &f32)| if *id > 0 { 1 + buckets.of(*value) } else { 0 };
+        let column = Column::Id(ids.par_iter().zip(values).map(bucket).collect());
+        out.ids(&format!("{name}.value"), Role::Context, Kind::Id, 1 + BUCKETS, column);
     }
 }
 
+/// Items that were clicked, as the fields of the rows' items have them.
+fn clicked(known: &Known) -> Behaviours {
+    let (samples, order, spans) = known.clicks.as_ref().expect("clicks, where they are behaviours");
+    let column = |place: usize| Column::Id(known.item[place].numbers(&samples.item[place]));
+    let offsets = std::iter::once(0).chain(samples.intention_ends.iter().copied()).collect();
+    let values = known.intention.numbers(&samples.intention);
+    let intention = Column::Ragged { offsets, values, weights: None };
+    let mut fields = Vec::new();
+    for (place, (_, name)) in ITEM.iter().enumerate() {
+        if *name == "brand" {
+            let tokens = tokens(&intention, Kind::Bag(Pooling::Mean), order);
+            fields.push((format!("behaviours.{}", INTENTION.1), INTENTION.1, None, Arc::new(tokens)));
+        }
+        let tokens = tokens(&column(place), Kind::Id, order);
+        fields.push((format!("behaviours.{name}"), *name, None, Arc::new(tokens)));
+    }
+    Behaviours { spans: spans.clone(), fields }
+}
+
 /// The behaviours from history fields: a common row's are those of all its impressions.
-fn histories(
-    out: &mut Builder,
-    common: Common,
-    of_row: &[u32],
-    parts: &[Part],
-    min_count: u32,
-    max_len: u32,
-    with_values: bool,
-) {
-    let ends: Vec<u32> = common
-        .behaviours
-        .iter()
-        .scan(0, |sum, n| {
-            *sum += n;
-            Some(*sum)
-        })
-        .collect();
-    let starts: Vec<u32> = ends.iter().zip(&common.behaviours).map(|(end, n)| end - n).collect();
+fn histories(known: &Known, with_values: bool) -> Behaviours {
+    let Known { common, parts, settings, .. } = known;
+    let Common { behaviours, id, value, channel, .. } = common;
+    let end = |sum: &mut u32, n: &u32| {
+        *sum += n;
+        Some(*sum)
+    };
+    let ends: Vec<u32> = behaviours.iter().scan(0, end).collect();
+    let starts: Vec<u32> = ends.iter().zip(behaviours).map(|(end, n)| end - n).collect();
     let training = || {
         let rows = (0..parts.len()).filter(|row| parts[*row] == Part::Train);
         rows.flat_map(|row| starts[row] as usize..ends[row] as usize)
     };
-    let spans = Spans { start: gather(&starts, of_row), end: gather(&ends, of_row) };
-    let spans = Arc::new(spans);
-    let vocabulary = Vocabulary::new(training().map(|token| (common.id[token], 1)), min_count);
-    let mut ids = common.id;
-    vocabulary.apply(&mut ids);
-    let mut sequences = vec![
-        ("id", "history", vocabulary.size, ids),
-        ("channel", "channel", CHANNELS.len(), common.channel.iter().map(|c| u32::from(*c)).collect()),
+    let mut counts = Counts::default();
+    training().for_each(|token| counts.add(id[token], 1));
+    let vocabulary = counts.vocabulary(settings.min_count);
+    let field = |name: &str, table, size, values| {
+        let tokens = Tokens { values, ..Tokens::default() };
+        (format!("behaviours.{name}"), table, Some(size), Arc::new(tokens))
+    };
+    let channels = channel.iter().map(|c| u32::from(*c)).collect();
+    let mut fields = vec![
+        field("id", "history", vocabulary.size, vocabulary.numbers(id)),
+        field("channel", "channel", CHANNELS.len(), channels),
     ];
     if with_values {
-        let buckets = Buckets::new(training().map(|token| common.value[token]).collect());
-        let values = common.value.par_iter().map(|value| buckets.of(*value)).collect();
-        sequences.push(("value", "history_value", BUCKETS, values));
+        let mut values = Values::default();
+        training().for_each(|token| values.add(value[token]));
+        let buckets = values.buckets();
+        let values = value.par_iter().map(|value| buckets.of(*value)).collect();
+        fields.push(field("value", "history_value", BUCKETS, values));
     }
-    for (name, table, size, values) in sequences {
-        out.table(table, size);
-        let tokens = Tokens { values, ..Tokens::default() };
-        out.sequence(
-            &format!("behaviours.{name}"),
-            table,
-            max_len,
-            Sequence { spans: spans.clone(), tokens },
-        );
-    }
+    Behaviours { spans: Spans { start: starts, end: ends }, fields }
 }

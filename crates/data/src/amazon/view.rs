@@ -32,8 +32,8 @@ pub(crate) fn view(raw: Tables, thin: Thin, dates: Dates) -> View {
     out.ids("item_id", Role::Item, Kind::Id, reviews.items.len(), items);
     let click = gather(&reviews.rating, &rows).into_iter().map(|r| u8::from(r > NO_CLICK)).collect();
     let view = out.view([("click", click)]).with_time(gather(&reviews.time, &rows));
+    let view = view.with_part(gather(&part, &rows));
     View {
-        part: Some(gather(&part, &rows)),
         item_vocabulary: Some(item_vocabulary),
         chosen: Some(Chosen { of: first, rows }),
         ..view.with_scenarios(DOMAINS.map(String::from).to_vec(), domain)

@@ -1,44 +1,42 @@
 //! `user_behavior.csv`: user, item, behaviour, time.
 use super::{BEHAVIOURS, SPAN};
 use crate::Result;
-use crate::ids::Dense;
-use crate::text::{Bad, Fields, parse_lines, show};
-use std::path::Path;
+use crate::raw::LargeFile;
+use crate::text::{Bad, Fields, show, stream_lines};
 
-/// Who did what and when, in file order, which is no order of time. Rows that repeat are kept.
-pub(crate) struct Behaviours {
-    pub user: Dense,
-    pub item: Dense,
+/// Who did what and when, some rows in file order, which is no order of time. Rows that repeat are kept.
+#[derive(Default)]
+pub(super) struct Behaviours {
+    /// Raw ids.
+    pub user: Vec<u32>,
+    /// Raw ids.
+    pub item: Vec<u32>,
     /// 1 where the behaviour is `buy`.
     pub buy: Vec<u8>,
     /// Seconds from an origin that is not known.
     pub time: Vec<u32>,
 }
 
-/// Some lines.
-#[derive(Default)]
-struct Part {
-    user: Vec<u32>,
-    item: Vec<u32>,
-    buy: Vec<u8>,
-    time: Vec<u32>,
-}
-
 impl Behaviours {
-    pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Behaviours> {
-        let mut all = Part::default();
-        for mut p in parse_lines(file, bytes, "user id,item id,behaviour,time", line)? {
-            all.user.append(&mut p.user);
-            all.item.append(&mut p.item);
-            all.buy.append(&mut p.buy);
-            all.time.append(&mut p.time);
-        }
-        let (user, item) = (Dense::new(&all.user), Dense::new(&all.item));
-        Ok(Behaviours { user, item, buy: all.buy, time: all.time })
+    /// Hands the file's rows to `take`, some at a time.
+    pub fn read(file: &LargeFile, take: impl FnMut(Behaviours) -> Result<()>) -> Result<()> {
+        stream_lines(&file.path, "user id,item id,behaviour,time", line, take)
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.user.len()
+    }
+
+    pub fn append(&mut self, mut next: Behaviours) {
+        self.user.append(&mut next.user);
+        self.item.append(&mut next.item);
+        self.buy.append(&mut next.buy);
+        self.time.append(&mut next.time);
     }
 }
 
-fn line(out: &mut Part, line: &[u8]) -> std::result::Result<(), Bad> {
+fn line(out: &mut Behaviours, line: &[u8]) -> std::result::Result<(), Bad> {
     let mut f = Fields::new(line, b",");
     let user = f.id("the user id")?;
     let item = f.id("the item id")?;

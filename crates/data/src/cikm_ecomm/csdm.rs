@@ -3,37 +3,116 @@
 //! Every id field is numbered by first appearance over the rows; where a user or an item has no row of its own, its
 //! fields are unknown, which counts as one more value; a table has one row more than there are values. `time_stamp`
 //! and `count` are min-max scaled over all rows. The label, task `buy`, is 1 where the behaviour is `buy`.
+use super::behaviours::Behaviours;
 use super::side::SideTable;
-use super::{ITEM_FIELDS, Tables, USER_FIELDS};
-use crate::ids::{Dense, counts};
-use crate::view::{Builder, View, gather, min_max};
-use crate::{Column, Kind, Role};
+use super::{ITEM_FIELDS, USER_FIELDS};
+use crate::ids::{Dense, Numbers};
+use crate::raw::LargeFile;
+use crate::view::{Builder, MinMax, Stream, Take, View, gather};
+use crate::{Column, Kind, Result, Role};
 
-/// Builds schema, columns and labels.
-pub(crate) fn view(raw: Tables) -> View {
-    let Tables { behaviours, users, items } = raw;
-    let (user, item) = (behaviours.user, behaviours.item);
-    let count = counts(&item.ids, item.len());
+/// Rows of which columns are made at a time, at least.
+const PIECE: usize = 1 << 17;
 
-    let mut out = Builder::default();
-    for (name, role, ids) in [("item_id", Role::Item, &item), ("user_id", Role::User, &user)] {
-        out.ids(name, role, Kind::Id, ids.len() + 1, Column::Id(ids.ids.clone()));
-    }
-    side(&mut out, Role::User, &USER_FIELDS, &users, &user);
-    side(&mut out, Role::Item, &ITEM_FIELDS, &items, &item);
-    out.real("time_stamp", Role::Context, min_max(behaviours.time.iter().map(|t| f64::from(*t))));
-    out.real("count", Role::Item, min_max(item.ids.iter().map(|i| f64::from(count[*i as usize]))));
-    let time = behaviours.time.iter().map(|t| i64::from(*t)).collect();
-    out.view([("buy", behaviours.buy)]).with_side(&["item_id", "count"]).with_time(time)
+/// What must be known of all rows before columns can be made of any of them.
+struct Known {
+    user: Numbers,
+    item: Numbers,
+    time: MinMax,
+    /// Rows of every item, scaled.
+    count: Vec<f32>,
+    rows: usize,
 }
 
-/// The fields of `table` for the users or items `ids`: per one of them once, per row only look-ups.
-fn side(out: &mut Builder, role: Role, names: &[&str], table: &SideTable, ids: &Dense) {
+impl Known {
+    fn read(file: &LargeFile) -> Result<Known> {
+        let (mut user, mut item) = (Numbers::default(), Numbers::default());
+        let mut time = MinMax::of(std::iter::empty());
+        let mut count: Vec<u32> = Vec::new();
+        let mut rows = 0;
+        Behaviours::read(file, |part| {
+            part.user.iter().for_each(|raw| _ = user.number(*raw));
+            for raw in &part.item {
+                let number = item.number(*raw) as usize;
+                count.resize(count.len().max(number + 1), 0);
+                count[number] += 1;
+            }
+            time = time.and(MinMax::of(part.time.iter().map(|t| f64::from(*t))));
+            rows += part.len();
+            Ok(())
+        })?;
+        let scale = MinMax::of(count.iter().map(|n| f64::from(*n)));
+        let count = count.iter().map(|n| scale.scaled(f64::from(*n))).collect();
+        Ok(Known { user, item, time, count, rows })
+    }
+}
+
+/// A field of users or items.
+struct Side {
+    name: &'static str,
+    role: Role,
+    size: usize,
+    /// By the number of the user or item.
+    values: Vec<u32>,
+}
+
+/// The rows of `behaviours`, with what is known of their users and items.
+pub(super) fn stream<'a>(
+    behaviours: &'a LargeFile,
+    users: &SideTable,
+    items: &SideTable,
+) -> Result<Stream<'a>> {
+    let known = Known::read(behaviours)?;
+    let mut fields = side(Role::User, USER_FIELDS, users, &known.user);
+    fields.extend(side(Role::Item, ITEM_FIELDS, items, &known.item));
+    let schema = view(&known, &fields, Behaviours::default()).schema;
+    let of = known.rows;
+    let rows = move |take: &mut Take| {
+        let mut waiting = Behaviours::default();
+        let mut before = 0;
+        let mut give = |part: Behaviours| {
+            let chosen: Vec<u32> = (before..before + part.len() as u32).collect();
+            before += part.len() as u32;
+            take(view(&known, &fields, part).rows, &chosen)
+        };
+        Behaviours::read(behaviours, |part| {
+            waiting.append(part);
+            if waiting.len() < PIECE { Ok(()) } else { give(std::mem::take(&mut waiting)) }
+        })?;
+        if waiting.len() == 0 { Ok(()) } else { give(waiting) }
+    };
+    Ok(Stream { schema, of, rows: Box::new(rows) })
+}
+
+/// Builds schema, columns and labels of some rows.
+fn view(known: &Known, fields: &[Side], rows: Behaviours) -> View {
+    let item: Vec<u32> = rows.item.iter().map(|raw| known.item.of(*raw)).collect();
+    let user: Vec<u32> = rows.user.iter().map(|raw| known.user.of(*raw)).collect();
+    let mut out = Builder::default();
+    out.ids("item_id", Role::Item, Kind::Id, known.item.len() + 1, Column::Id(item.clone()));
+    out.ids("user_id", Role::User, Kind::Id, known.user.len() + 1, Column::Id(user.clone()));
+    for Side { name, role, size, values } in fields {
+        let of = if *role == Role::User { &user } else { &item };
+        out.ids(name, *role, Kind::Id, *size, Column::Id(gather(values, of)));
+    }
+    out.real(
+        "time_stamp",
+        Role::Context,
+        rows.time.iter().map(|t| known.time.scaled(f64::from(*t))).collect(),
+    );
+    out.real("count", Role::Item, gather(&known.count, &item));
+    let time = rows.time.iter().map(|t| i64::from(*t)).collect();
+    out.view([("buy", rows.buy)]).with_side(&["item_id", "count"]).with_time(time)
+}
+
+/// The fields of `table` for the users or items `ids`.
+fn side(role: Role, names: [&'static str; 3], table: &SideTable, ids: &Numbers) -> Vec<Side> {
     let row: Vec<Option<usize>> = ids.raw.iter().map(|id| table.row(*id)).collect();
-    for (name, field) in names.iter().zip(&table.fields) {
+    let one = |(name, field): (&'static str, &Vec<u32>)| {
         // 0 is unknown, other values are kept plus one.
         let codes: Vec<u32> = row.iter().map(|row| row.map_or(0, |row| field[row] + 1)).collect();
         let dense = Dense::new(&codes);
-        out.ids(name, role, Kind::Id, dense.len() + 1, Column::Id(gather(&dense.ids, &ids.ids)));
-    }
+        Side { name, role, size: dense.len() + 1, values: dense.ids }
+    };
+    names.into_iter().zip(&table.fields).map(one).collect()
 }

@@ -1,18 +1,20 @@
 //! CIKM 2019 EComm AI, "Efficient and Novel Item Retrieval" (EUIR, Tianchi competition 231721): users, items and what
 //! users did with items.
 //!
-//! Three files without header, comma-separated. [`parse`] gives the raw tables; `csdm` turns them into columns. The
+//! Three files without header, comma-separated. Behaviours are gone through twice, some rows at a time: `csdm` counts what must be
+//! known of all of them, then makes columns. Users and items stay in memory. The
 //! sister set of the same challenge, "User Behavior Diversities Prediction" (UBP, competition 231719), is tab-separated
 //! and refused by name.
 mod behaviours;
-pub(crate) mod csdm;
+mod csdm;
 mod side;
 
 use crate::Result;
-use crate::raw::{RawFile, RawFiles};
+use crate::raw::RawFiles;
 use crate::text::Bad;
-use behaviours::Behaviours;
+use crate::view::Stream;
 use side::SideTable;
+use std::path::Path;
 
 /// Raised whenever this module makes other columns of the same files: old caches no longer count.
 pub(crate) const VERSION: u32 = 1;
@@ -30,33 +32,26 @@ pub(crate) const SPAN: u32 = 16 * 86_400;
 const USER_FIELDS: [&str; 3] = ["gender", "age", "purchasing_power"];
 const ITEM_FIELDS: [&str; 3] = ["cate_id", "shop_id", "brand_id"];
 
-/// The raw tables, in file order.
-pub(crate) struct Tables {
-    pub behaviours: Behaviours,
-    pub users: SideTable,
-    pub items: SideTable,
-}
-
-/// Parses the three files of a raw folder.
-pub(crate) fn parse(raw: &RawFiles) -> Result<Tables> {
-    let [behaviours, users, items] = FILES.map(|name| raw.file(name));
-    for file in [behaviours, users, items] {
-        refuse_sister_set(file)?;
+/// The rows of a raw folder: what must be known of all of them, then, as they are asked for, the rows.
+pub(crate) fn stream(raw: &RawFiles) -> Result<Stream<'_>> {
+    let [users, items] = [FILES[1], FILES[2]].map(|name| raw.file(name));
+    let behaviours = raw.large(FILES[0]);
+    refuse_sister_set(&behaviours.path, &behaviours.first_line()?)?;
+    for file in [users, items] {
+        refuse_sister_set(&file.path, &file.bytes)?;
     }
-    Ok(Tables {
-        users: SideTable::users(&users.path, &users.bytes)?,
-        items: SideTable::items(&items.path, &items.bytes)?,
-        behaviours: Behaviours::parse(&behaviours.path, &behaviours.bytes)?,
-    })
+    let users = SideTable::users(&users.path, &users.bytes)?;
+    let items = SideTable::items(&items.path, &items.bytes)?;
+    csdm::stream(behaviours, &users, &items)
 }
 
-fn refuse_sister_set(file: &RawFile) -> Result<()> {
-    let first = file.bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+fn refuse_sister_set(path: &Path, bytes: &[u8]) -> Result<()> {
+    let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let Some(tabulator) = memchr::memchr(b'\t', first) else { return Ok(()) };
     let bad = Bad {
         column: tabulator + 1,
         found: "a tabulator: this looks like the sister set UBP (Tianchi competition 231719)".into(),
         expected: "fields separated by commas, as in EUIR (competition 231721)".into(),
     };
-    Err(bad.at(&file.path, 1))
+    Err(bad.at(path, 1))
 }

@@ -51,9 +51,9 @@ pub(crate) fn view(rows: Rows) -> View {
     out.ids("domain", Role::Scenario, Kind::Id, DOMAINS.len(), domain);
     out.ids("user_id", Role::User, Kind::Id, USERS, Column::Id(rows.user));
     out.ids("item_id", Role::Item, Kind::Id, ITEMS.iter().sum(), Column::Id(rows.item));
-    let view = out.view([("click", rows.click)]);
+    let mut view = out.view([("click", rows.click)]);
+    view.rows.part = rows.part;
     View {
-        part: rows.part,
         item_vocabulary: Some(ITEMS.to_vec()),
         chosen: rows.chosen,
         ..view.with_scenarios(DOMAINS.map(String::from).to_vec(), rows.domain)

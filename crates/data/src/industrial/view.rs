@@ -53,7 +53,7 @@ pub(crate) fn view(raw: Tables, settings: Settings) -> View {
     for name in settings.behaviours {
         let (values, _) = of(name, &ITEM_COLUMNS, &items, &item_values).expect("a checked configuration");
         let tokens = Tokens { values: gather(&values, &clicks.item), ..Tokens::default() };
-        let sequence = Sequence { spans: spans.clone(), tokens };
+        let sequence = Sequence { spans: spans.clone(), tokens: Arc::new(tokens) };
         out.sequence(&format!("behaviours.{name}"), name, settings.max_len, sequence);
     }
     let part = |t: &i64| match t {
@@ -64,7 +64,7 @@ pub(crate) fn view(raw: Tables, settings: Settings) -> View {
     let part = impressions.time.iter().map(part).collect();
     let view = out.view([("click", impressions.click)]).with_time(impressions.time);
     let view = view.with_scenarios(scenarios, impressions.scenario);
-    View { part: Some(part), session: Some(impressions.session), ..view }
+    view.with_part(part).with_session(impressions.session)
 }
 
 /// The values of a column of users or items by row, and how many there are; ids are numbered by row.

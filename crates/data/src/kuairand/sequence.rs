@@ -31,7 +31,7 @@ pub(crate) fn view(
     let session = sessions(&user, &scenario, &log.time);
     let Log { of, rows, click, time, .. } = log;
     let view = out.view([("click", click)]).with_scenarios(names(tabs), scenario).with_time(time);
-    View { chosen: Some(Chosen { of, rows }), session: Some(session), ..view }
+    View { chosen: Some(Chosen { of, rows }), ..view.with_session(session) }
 }
 
 /// Numbers of sessions, user by user and scenario by scenario.

@@ -50,7 +50,7 @@ pub(crate) fn view(raw: &Tables, max_len: u32) -> View {
     let click = ratings.rating.iter().map(|r| u8::from(*r >= CLICK_FROM)).collect();
     let view = out.view([("click", click)]).with_time(ratings.time.clone());
     let view = view.with_scenarios(AGES.map(String::from).to_vec(), scenario);
-    View { part: Some(parts(&user_row, &ratings.time)), ..view }
+    view.with_part(parts(&user_row, &ratings.time))
 }
 
 /// The last tenth of every user's rows tests, the tenth before it validates.

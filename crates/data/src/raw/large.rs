@@ -23,6 +23,16 @@ pub struct LargeFile {
 }
 
 impl LargeFile {
+    /// The first line, without its line feed; of a long one the beginning.
+    pub(crate) fn first_line(&self) -> Result<Vec<u8>> {
+        let failed = "cannot read the file";
+        let mut text = Vec::new();
+        let file = File::open(&self.path).map_err(Error::io(&self.path, failed))?;
+        file.take(1 << 16).read_to_end(&mut text).map_err(Error::io(&self.path, failed))?;
+        text.truncate(memchr::memchr(b'\n', &text).unwrap_or(text.len()));
+        Ok(text)
+    }
+
     /// Goes through the file once, for its hash and its lines.
     pub(super) fn open(folder: &Path, name: &str) -> Result<LargeFile> {
         let path = folder.join(name);

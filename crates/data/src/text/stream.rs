@@ -10,7 +10,7 @@ pub(crate) fn stream_lines<A: Default + Send>(
     file: &Path,
     row: &str,
     parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
-    mut take: impl FnMut(A),
+    mut take: impl FnMut(A) -> Result<()>,
 ) -> Result<()> {
     // The line that a piece ends in the middle of waits here for its rest.
     let mut text: Vec<u8> = Vec::new();
@@ -21,7 +21,7 @@ pub(crate) fn stream_lines<A: Default + Send>(
         let count = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count();
         let parsed = parse_whole(Ends::LineFeed, &text[..whole], 0, &parse)
             .map_err(|(offset, bad)| bad.at(file, lines + count(&text[..offset]) + 1))?;
-        parsed.into_iter().for_each(&mut take);
+        parsed.into_iter().try_for_each(&mut take)?;
         lines += count(&text[..whole]);
         text.drain(..whole);
         Ok(())
@@ -49,7 +49,10 @@ mod tests {
             f.end("N")
         };
         let mut all = Vec::new();
-        let result = stream_lines(&path, "N", line, |part: Vec<u64>| all.extend(part));
+        let result = stream_lines(&path, "N", line, |part: Vec<u64>| {
+            all.extend(part);
+            Ok(())
+        });
         let message = |e: crate::Error| e.to_string().rsplit('/').next().unwrap().to_string();
         result.map(|()| all).map_err(message)
     }

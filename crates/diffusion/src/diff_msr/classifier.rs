@@ -90,10 +90,10 @@ impl ClassifierRows<'_> {
 
     /// # Shapes
     /// -> [n, C, d]
-    fn embedded(&mut self, feed: &Feed) -> Tensor {
-        let parts: Vec<Tensor> =
-            feed.in_order(PIECE as usize).map(|batch| vectors(self.net, self.slots, &batch)).collect();
-        Tensor::cat(&parts, 0)
+    fn embedded(&mut self, feed: &Feed) -> Result<Tensor> {
+        let embed = |batch: Result<Batch>| Ok(vectors(self.net, self.slots, &batch?));
+        let parts = feed.in_order(PIECE as usize).map(embed).collect::<Result<Vec<Tensor>>>()?;
+        Ok(Tensor::cat(&parts, 0))
     }
 }
 
@@ -188,9 +188,9 @@ impl Classifier {
         ensure!(found == self.shape, "{NAME}: the rows are [C, d] = {found:?}, not {:?}", self.shape);
         let (cold, rich) = (rows.part(rows.train, true)?, rows.part(rows.train, false)?);
         let (valid_cold, valid_rich) = (rows.part(rows.valid, true)?, rows.part(rows.valid, false)?);
-        let valid = [valid_rich, valid_cold].map(|feed| rows.embedded(&feed));
+        let valid = [rows.embedded(&valid_rich)?, rows.embedded(&valid_cold)?];
         let ClassifierConfig { optim, balanced, batch, epochs, patience, .. } = self.config;
-        let stock = balanced.then(|| rows.embedded(&cold));
+        let stock = balanced.then(|| rows.embedded(&cold)).transpose()?;
         let [draws, valid_draws, mut order] =
             ["train", "valid", "shuffle"].map(|name| stream(rows.seed, &format!("{NAME}.{name}")));
         let mut session = Session {

@@ -181,15 +181,15 @@ impl Session<'_> {
 
     /// The sum of the validation batches' losses, with steps and noise drawn anew each time, as in the released
     /// program.
-    fn valid_loss(&mut self) -> f64 {
+    fn valid_loss(&mut self) -> Result<f64> {
         let _guard = tch::no_grad_guard();
         let mut sum = 0.0;
         for batch in self.valid.in_order(self.diffusion.config.batch) {
-            let z0 = vectors(self.net, self.slots, &batch);
+            let z0 = vectors(self.net, self.slots, &batch?);
             let draws = self.diffusion.random(z0.size()[0], &mut self.valid_draws);
             sum += self.diffusion.loss(&z0, &draws).double_value(&[]);
         }
-        sum
+        Ok(sum)
     }
 }
 
@@ -216,7 +216,7 @@ impl RowSource for Diffusion {
             if epochs == 0 {
                 continue;
             }
-            let mut score = |s: &mut Session<'_>| Ok(-s.valid_loss());
+            let mut score = |s: &mut Session<'_>| Ok(-s.valid_loss()?);
             let stopping = watched.then_some(Stopping {
                 patience,
                 keep_last: false,

@@ -84,8 +84,8 @@ fn stats(roots: &Roots, args: &DataArgs, simulate: bool) -> Result<()> {
         let rates: Vec<String> = s.positive_rate.iter().map(|r| format!("{r:.4}")).collect();
         [name, s.rows.to_string(), count(s.users), count(s.items), rates.join(" ")]
     };
-    let mut parts = vec![("all".to_string(), scenarec_data::statistics(&data))];
-    parts.extend(scenarec_data::split_statistics(&data, &splits));
+    let mut parts = vec![("all".to_string(), scenarec_data::statistics(&data)?)];
+    parts.extend(scenarec_data::split_statistics(&data, &splits)?);
     for (part, s) in parts {
         for (scenario, of) in data.schema.scenarios.iter().zip(&s.scenarios) {
             table.add_row(row(format!("{part}, {scenario}"), of));

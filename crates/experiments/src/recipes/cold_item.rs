@@ -139,7 +139,7 @@ impl<'a> Task<'a> {
         build: Build,
         evaluation: Evaluation,
     ) -> Result<Self> {
-        scenarec_train::batch::check(&data)?;
+        scenarec_train::feed::check(&data)?;
         let data = Arc::new(data);
         let feed = |part: &str| -> Result<Feed> {
             let rows =
@@ -214,7 +214,7 @@ impl<'a> Task<'a> {
     /// The new items' remaining rows, the same in every phase.
     fn evaluate(&self, net: &mut Net, phase: &str, items: &mut ColdItems<'_>) -> Result<()> {
         items.progress.begin(&format!("evaluate.{phase}"), 1);
-        let logits = &predict(net, &self.evaluation, EVALUATION_BATCH)[0];
+        let logits = &predict(net, &self.evaluation, EVALUATION_BATCH)?[0];
         let rows = self.evaluation.rows();
         let labels: Vec<u8> = rows.iter().map(|r| self.data.labels[0][*r as usize]).collect();
         let mut record = |metric: &str, value: f64| {

@@ -93,7 +93,7 @@ fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     let device = open_device(&job.device, job.threads)?;
     let Prepared { dataset, splits } =
         scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
-    scenarec_train::batch::check(&dataset)?;
+    scenarec_train::feed::check(&dataset)?;
     let data = Arc::new(dataset);
     let scope = Scope::whole(&data.schema);
     let scenario = data.schema.scenarios.iter().position(|s| *s == map.scenario);
@@ -109,7 +109,7 @@ fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     let mut scoped = Scoped::new(job, &how, &data, &splits, scope, device)?;
     scoped.train(&mut context)?;
     let net = scoped.net();
-    let batch = Feed::new(data.clone(), rows).in_order(map.rows).next().context("there are rows")?;
+    let batch = Feed::new(data.clone(), rows).in_order(map.rows).next().context("there are rows")??;
     let parts = {
         let _guard = tch::no_grad_guard();
         let x = net.weights.tables.embed(&batch);

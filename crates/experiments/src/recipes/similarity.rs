@@ -66,7 +66,7 @@ fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     let device = open_device(&job.device, job.threads)?;
     let Prepared { dataset, splits } =
         scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
-    scenarec_train::batch::check(&dataset)?;
+    scenarec_train::feed::check(&dataset)?;
     let data = Arc::new(dataset);
     let number = |name: &String| -> Result<usize> {
         let known = &data.schema.scenarios;
@@ -125,7 +125,7 @@ fn compared(
     let mut cosines = Vec::with_capacity(rows.len());
     for batch in Feed::new(data.clone(), rows).in_order(1024) {
         let _guard = tch::no_grad_guard();
-        let x = net.weights.tables.embed(&batch);
+        let x = net.weights.tables.embed(&batch?);
         let all = net.representations(&x);
         let of = |k: usize| -> Result<&Tensor> {
             let wanted = format!("{name}.{k}");

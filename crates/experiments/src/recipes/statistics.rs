@@ -29,8 +29,8 @@ fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     context.progress.begin("statistics", 1);
     let Prepared { dataset, splits } =
         scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
-    let mut all = vec![("all".to_string(), statistics(&dataset))];
-    all.extend(split_statistics(&dataset, &splits));
+    let mut all = vec![("all".to_string(), statistics(&dataset)?)];
+    all.extend(split_statistics(&dataset, &splits)?);
     for (part, whole) in &all {
         record(&mut context.recorder, &dataset.schema, part, "", whole, whole.rows)?;
         for (scenario, of) in dataset.schema.scenarios.iter().zip(&whole.scenarios) {

@@ -62,7 +62,7 @@ fn execute(job: &Job, mut context: JobContext<'_>) -> Result<()> {
     let device = open_device(&job.device, job.threads)?;
     let Prepared { dataset, splits } =
         scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
-    scenarec_train::batch::check(&dataset)?;
+    scenarec_train::feed::check(&dataset)?;
     let data = Arc::new(dataset);
     let part = |name: &str| splits.get(name).with_context(|| format!("no split part {name:?}"));
     let rows = part("train_base")?;

@@ -1,7 +1,7 @@
 //! Items as a dataset with a row for each, fitted on the items that are learned from.
 use super::items::Items;
 use anyhow::{Result, ensure};
-use scenarec_data::{Column, Dataset, Field, Kind, Pooling, Provenance, Role, Schema, Table};
+use scenarec_data::{Column, Columns, Dataset, Field, Kind, Pooling, Provenance, Role, Schema, Table};
 use std::sync::Arc;
 
 /// Name of the real field that is the item's frequency.
@@ -54,7 +54,7 @@ pub(super) fn dataset(items: &Items, fit: &[u32], min_count: usize) -> Result<Ar
         provenance: Provenance::Real,
         note: String::new(),
         schema,
-        columns,
+        columns: Columns::Resident(columns),
         labels: vec![vec![0; rows]],
         scenario: vec![0; rows],
         time: None,
@@ -66,7 +66,7 @@ pub(super) fn dataset(items: &Items, fit: &[u32], min_count: usize) -> Result<Ar
     };
     let valid = data.schema.validate();
     ensure!(valid.is_ok(), "{}: {}", data.name, valid.unwrap_err());
-    scenarec_train::batch::check(&data)?;
+    scenarec_train::feed::check(&data)?;
     Ok(Arc::new(data))
 }
 

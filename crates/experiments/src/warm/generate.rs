@@ -221,6 +221,7 @@ impl<'a> Learner<'a> {
         let _guard = tch::no_grad_guard();
         let mut out = Vec::new();
         for batch in self.feed(items).in_order(GENERATION_BATCH) {
+            let batch = batch?;
             let csdm = &mut self.csdm;
             let embedded = csdm.weights().tables.embed(&batch);
             let made = csdm.generate(&batch, &embedded)? * (self.deviation * self.strength) + &self.mean;

@@ -2,8 +2,9 @@
 //! items' rows with what it generates, and again after every warm phase (CSDM sheet C.7, CVAR section 4).
 use super::{ColdItemMethod, ColdItems};
 use crate::{
-    batch::{Batch, Feed},
+    batch::Batch,
     embedding::Embedded,
+    feed::Feed,
     fit::{Epochs, Trained, fit},
     net::{Mode, Net, Weights, labels},
     optim::Optimizer,
@@ -150,6 +151,7 @@ pub fn overwrite(
     let name = item_table(items.schema)?;
     let mut done = 0;
     for batch in rows.in_order(items.training.batch) {
+        let batch = batch?;
         let embedded = net.weights.tables.embed(&batch);
         let vectors = generate(&batch, &embedded)?;
         net.weights.tables.set_rows(&name, &ids[done..done + batch.rows], &vectors)?;

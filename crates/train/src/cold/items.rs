@@ -1,5 +1,5 @@
 //! Rows by item.
-use crate::batch::Feed;
+use crate::feed::Feed;
 use std::collections::{BTreeMap, HashMap};
 
 /// A row for each item of `rows`, and the items: the last of an item's rows speaks for it, as in the released programs.

@@ -12,7 +12,7 @@ pub use side::{Side, SideChoice, SideFields};
 pub use supervised::{Training, fine_tune_items, supervised, supervised_with};
 
 use crate::{
-    batch::Feed,
+    feed::Feed,
     net::{Net, Weights},
     progress::Progress,
     recorder::Recorder,

@@ -1,8 +1,9 @@
 //! Training on the click loss, as the cold-item protocol does it before and between the methods' own steps.
 use super::{ColdItems, generator::record};
 use crate::{
-    batch::{Batch, Feed},
+    batch::Batch,
     embedding::Embedded,
+    feed::Feed,
     fit::{Epochs, fit},
     net::{Mode, Net, labels, loss},
     optim::{OptimSpec, Optimizer},

@@ -17,7 +17,7 @@ pub(super) fn evaluate(
     recorder: &mut Recorder,
 ) -> Result<()> {
     let data = rows.data().clone();
-    let (logits, labels) = predictions(net, rows);
+    let (logits, labels) = predictions(net, rows)?;
     let mut record = |metric: &str, value: f64| {
         recorder.record(metric, value, |m| {
             m.stage = "evaluate".into();

@@ -90,7 +90,7 @@ impl FineTune<'_> {
     ) -> Result<Trained> {
         let (true_rows, iters) = self.true_rows();
         let any = *self.origin.cold.rows().first().context("the cold scenario has no training rows")?;
-        let mixer = Mixer::new(net, self.origin.cold.data(), self.origin.slots, any);
+        let mixer = Mixer::new(net, self.origin.cold.data(), self.origin.slots, any)?;
         // Batch norm above the embeddings, frozen or not, sees the mixed batch, as in the released program.
         let _frozen = net.weights.freeze_all_but(self.specific, Mode::Train)?;
         let optimizer = Optimizer::new(self.training.optim, &mut net.weights);
@@ -156,7 +156,7 @@ impl FineTune<'_> {
         for (metric, value) in numbers {
             recorder.record(metric, value, |m| m.stage = "pool".into())?;
         }
-        let (deviation, beside) = pool.likeness(&self.origin, net);
+        let (deviation, beside) = pool.likeness(&self.origin, net)?;
         let mut like = |metric: &str, kind: &str, value: f64| {
             recorder.record(metric, value, |m| (m.stage, m.phase) = ("pool".into(), kind.into()))
         };

@@ -2,8 +2,9 @@
 use super::pool::Rows;
 use anyhow::{Result, ensure};
 use scenarec_data::{Dataset, Kind, Role};
-use scenarec_train::{Embedded, Net, batch::gather, embedding::Groups};
+use scenarec_train::{Embedded, Net, embedding::Groups, feed::gather};
 use std::rc::Rc;
+use std::sync::Arc;
 use tch::{Kind as TensorKind, Tensor};
 
 /// Which fields a generated row has of its own: all but the scenario's, which are the cold scenario's.
@@ -36,15 +37,15 @@ pub(super) struct Mixer {
 
 impl Mixer {
     /// `any` is a row of the cold scenario.
-    pub(super) fn new(net: &mut Net, data: &Dataset, slots: &[usize], any: u32) -> Self {
-        let row = net.weights.tables.embed(&gather(data, &[any])).fields;
+    pub(super) fn new(net: &mut Net, data: &Arc<Dataset>, slots: &[usize], any: u32) -> Result<Self> {
+        let row = net.weights.tables.embed(&gather(data, &[any])?).fields;
         let slots: Vec<i64> = slots.iter().map(|s| *s as i64).collect();
-        Self {
+        Ok(Self {
             cold: i64::from(data.scenario[any as usize]),
             scenarios: data.schema.scenarios.len(),
             slots: Tensor::from_slice(&slots).to_device(row.device()),
             row,
-        }
+        })
     }
 
     /// True rows `x` of the cold scenario and their labels `[B, 1]`, then generated ones.

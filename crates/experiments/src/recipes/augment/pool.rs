@@ -3,7 +3,7 @@ use super::settings::Pool as PoolSettings;
 use anyhow::{Context, Result};
 use rand::{RngExt, seq::SliceRandom};
 use scenarec_diffusion::diff_msr::{Classifier, Diffusion, Window};
-use scenarec_train::{Feed, Net, RowSource, batch::gather, rng::Rng, rows::vectors};
+use scenarec_train::{Feed, Net, RowSource, feed::gather, rng::Rng, rows::vectors};
 use tch::{Kind, Tensor};
 
 /// Generated rows with their labels.
@@ -128,15 +128,19 @@ impl Pool {
     }
 
     /// The deviation of the cold scenario's true rows, and transferred and generated rows beside them, where there are any.
-    pub(super) fn likeness(&self, origin: &Origin<'_>, net: &mut Net) -> (f64, [Option<Likeness>; 2]) {
+    pub(super) fn likeness(
+        &self,
+        origin: &Origin<'_>,
+        net: &mut Net,
+    ) -> Result<(f64, [Option<Likeness>; 2])> {
         let _guard = tch::no_grad_guard();
-        let rows = vectors(net, origin.slots, &gather(origin.cold.data(), origin.cold.rows()));
+        let rows = vectors(net, origin.slots, &gather(origin.cold.data(), origin.cold.rows())?);
         let (mean, deviation) = Rows::of(&[(rows, 0.0)]).moments().expect("the cold scenario has rows");
         let beside = |stock: &Stock| {
             let (own, deviation) = stock.rows.moments()?;
             Some(Likeness { offset: root_mean_square(&(own - &mean)), deviation })
         };
-        (deviation, [beside(&self.transferred), beside(&self.generated)])
+        Ok((deviation, [beside(&self.transferred), beside(&self.generated)]))
     }
 
     /// The next rows of both kinds.
@@ -188,7 +192,7 @@ fn transferred(sources: &mut Sources, origin: &Origin<'_>, net: &mut Net, rng: &
     let mut rows = origin.rich.rows().to_vec();
     let (some, _) = rows.partial_shuffle(rng, origin.settings.rich);
     let data = origin.rich.data();
-    let z = vectors(net, origin.slots, &gather(data, some));
+    let z = vectors(net, origin.slots, &gather(data, some)?);
     let selected = window.select(classifier, &z, rng)?;
     let mut parts = Vec::new();
     for label in [0, 1] {

@@ -19,7 +19,7 @@ use anyhow::{Context, Result, ensure};
 use scenarec_data::{Dataset, Prepared, Splits};
 use scenarec_diffusion::diff_msr::ClassifierRows;
 use scenarec_train::{
-    Backend, Build, Feed, Fitting, Net, Recorder, State, Trained, metrics,
+    Backend, Batch, Build, Feed, Fitting, Net, Recorder, State, Trained, metrics,
     net::save_state,
     open_device,
     rng::{derive, normal, stream},
@@ -55,7 +55,7 @@ impl<'a> Task<'a> {
         let device = open_device(&job.device, job.threads)?;
         let Prepared { dataset, splits } =
             scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
-        scenarec_train::batch::check(&dataset)?;
+        scenarec_train::feed::check(&dataset)?;
         let tasks = dataset.schema.tasks.len();
         ensure!(tasks == 1, "{}: the recipe augment is for one task, not for {tasks}", dataset.name);
         // Streams of each stage's and the run's own.
@@ -183,8 +183,8 @@ impl<'a> Task<'a> {
         let test = self.feed("test", |_| true)?;
         let rich: Vec<u8> =
             test.rows().iter().map(|r| u8::from(self.data.scenario[*r as usize] != cold)).collect();
-        let parts: Vec<Tensor> =
-            test.in_order(EMBEDDED_AT_ONCE).map(|batch| vectors(&mut net, &slots, &batch)).collect();
+        let embed = |batch: Result<Batch>| Ok(vectors(&mut net, &slots, &batch?));
+        let parts = test.in_order(EMBEDDED_AT_ONCE).map(embed).collect::<Result<Vec<Tensor>>>()?;
         let z0 = Tensor::cat(&parts, 0);
         let noise = normal(&z0.size(), &mut stream(self.build.seed, "noise")).to_device(z0.device());
         context.progress.begin("noised rows", settings.steps.len() as u64);

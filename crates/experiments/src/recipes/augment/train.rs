@@ -42,7 +42,7 @@ pub(super) fn supervised(
 
 /// How well a net predicts some rows, higher is better.
 pub(super) fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
-    let (logits, labels) = predictions(net, rows);
+    let (logits, labels) = predictions(net, rows)?;
     match by {
         StopBy::Auc => metrics::auc(&logits, &labels)?.context("the validation rows are all of one class"),
         StopBy::Logloss => Ok(-metrics::logloss(&logits, &labels)?.context("there are no validation rows")?),
@@ -50,8 +50,8 @@ pub(super) fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
 }
 
 /// Logits and labels of some rows.
-pub(super) fn predictions(net: &mut Net, rows: &Feed) -> (Vec<f32>, Vec<u8>) {
-    let logits = predict(net, rows, EVALUATION_BATCH).remove(0);
+pub(super) fn predictions(net: &mut Net, rows: &Feed) -> Result<(Vec<f32>, Vec<u8>)> {
+    let logits = predict(net, rows, EVALUATION_BATCH)?.remove(0);
     let labels = rows.rows().iter().map(|r| rows.data().labels[0][*r as usize]).collect();
-    (logits, labels)
+    Ok((logits, labels))
 }

@@ -44,7 +44,7 @@ pub fn extend(
     let device = open_device(&job.device, job.threads)?;
     let Prepared { dataset, splits } =
         scenarec_data::prepare(&job.dataset.config, roots, &job.dataset.quick)?;
-    scenarec_train::batch::check(&dataset)?;
+    scenarec_train::feed::check(&dataset)?;
     let data = Arc::new(dataset);
     let number = scenario(&data.schema, name)?;
     let feed = |part: &str| -> Result<Feed> {

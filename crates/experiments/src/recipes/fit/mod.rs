@@ -63,7 +63,7 @@ fn execute(
     let device = open_device(&job.device, job.threads)?;
     let Prepared { dataset, splits } =
         scenarec_data::prepare(&job.dataset.config, &context.roots, &job.dataset.quick)?;
-    scenarec_train::batch::check(&dataset)?;
+    scenarec_train::feed::check(&dataset)?;
     let data = Arc::new(dataset);
     let mut cells = Vec::new();
     let scopes = scope.scopes(&data.schema);
@@ -75,7 +75,7 @@ fn execute(
         if keep_nets {
             scoped.net().save(&context.out.join(name))?;
         }
-        cells.extend(scoped.predict(part));
+        cells.extend(scoped.predict(part)?);
     }
     cells.sort_by_key(|c| (c.scenario, c.task));
     evaluate::evaluate(&cells, &data, &mut context.recorder)?;

@@ -109,7 +109,7 @@ impl<'a> Scoped<'a> {
             if let (Some(optimizer), Some(outer)) = (&mut learner.outer, &outer) {
                 let rows = if outer.data == Data::Train { train } else { &valid };
                 for batch in rows.shuffled(training.batch, &mut outer_rng).take(outer.steps) {
-                    let _loss = step(learner.net, optimizer, &batch, outer.loss, how, false)?;
+                    let _loss = step(learner.net, optimizer, &batch?, outer.loss, how, false)?;
                 }
             }
             lr *= lr_decay;
@@ -164,18 +164,18 @@ impl<'a> Scoped<'a> {
     }
 
     /// Predictions for validation or test rows.
-    pub(super) fn predict(&mut self, part: Part) -> Vec<Cell> {
+    pub(super) fn predict(&mut self, part: Part) -> Result<Vec<Cell>> {
         let rows = match part {
             Part::Valid => &self.all_valid,
             Part::Test => &self.test,
         };
-        let logits = predict(&mut self.net, rows, EVALUATION_BATCH);
-        cells(rows, &logits)
+        let logits = predict(&mut self.net, rows, EVALUATION_BATCH)?;
+        Ok(cells(rows, &logits))
     }
 }
 
 pub(super) fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
-    let logits = predict(net, rows, EVALUATION_BATCH);
+    let logits = predict(net, rows, EVALUATION_BATCH)?;
     let aucs: Result<Vec<f64>> = match by {
         StopBy::MeanAuc => cells(rows, &logits).iter().map(Cell::auc).collect(),
         StopBy::PooledAuc | StopBy::Never => rows

@@ -1,0 +1,147 @@
+//! What stands at the end of a cache file, and the checksums by which a damaged file is noticed.
+//!
+//! Every column of every row group has a checksum of its own, so that a reader checks what it reads and no more. The footer
+//! holds them, and one of all other bytes of the file, itself included.
+use crate::{Provenance, Schema};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+
+/// Raised whenever the files' form changes: older ones are made anew.
+pub(super) const VERSION: u32 = 2;
+/// The key of the footer among the file's metadata.
+pub(super) const KEY: &str = "scenarec";
+
+/// What is known of a dataset besides its rows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Header {
+    pub name: String,
+    pub provenance: Provenance,
+    pub note: String,
+    pub fingerprint: String,
+    pub schema: Schema,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_vocabulary: Option<Vec<usize>>,
+}
+
+/// As JSON under [`KEY`].
+#[derive(Serialize, Deserialize)]
+pub(super) struct Footer {
+    pub version: u32,
+    #[serde(flatten)]
+    pub header: Header,
+    pub rows: usize,
+    /// `[row group][column]`: hash of the column's bytes.
+    pub chunks: Vec<Vec<String>>,
+    /// Hash of all other bytes, with [`UNSEALED`] in this place.
+    pub checksum: String,
+}
+
+/// Stands in for the checksum while it is computed.
+pub(super) const UNSEALED: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+const BEFORE_CHECKSUM: &[u8] = b"\"checksum\":\"";
+
+const BEFORE_VERSION: &[u8] = b"{\"version\":";
+
+/// The bytes before the first row group.
+const MAGIC: usize = 4;
+/// Behind the metadata: their length and four bytes that say what the file is.
+const TAIL: usize = 8;
+
+/// The bytes of every column of a row group, from where and how many.
+pub(super) fn places(group: &RowGroupMetaData) -> Vec<(u64, usize)> {
+    group.columns().iter().map(|c| c.byte_range()).map(|(start, len)| (start, len as usize)).collect()
+}
+
+/// The hash of a column of a row group: 64 bits, enough to notice damage.
+pub(super) fn hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..16].to_string()
+}
+
+/// All bytes but those of the row groups.
+struct Frame {
+    head: [u8; MAGIC],
+    tail: Vec<u8>,
+    /// Where the tail begins.
+    start: u64,
+}
+
+impl Frame {
+    /// None where the file is too short to be whole.
+    fn read(file: &File) -> std::io::Result<Option<Frame>> {
+        let len = file.metadata()?.len();
+        let mut end = [0; TAIL];
+        let Some(at) = len.checked_sub(TAIL as u64) else { return Ok(None) };
+        file.read_exact_at(&mut end, at)?;
+        let metadata = u32::from_le_bytes(end[..4].try_into().expect("four bytes"));
+        let Some(start) = at.checked_sub(metadata.into()).filter(|s| *s >= MAGIC as u64) else {
+            return Ok(None);
+        };
+        let mut frame = Frame { head: [0; MAGIC], tail: vec![0; (len - start) as usize], start };
+        file.read_exact_at(&mut frame.head, 0)?;
+        file.read_exact_at(&mut frame.tail, start)?;
+        Ok(Some(frame))
+    }
+
+    /// What the footer says of its version.
+    fn version(&self) -> Option<u32> {
+        let start = memchr::memmem::rfind(&self.tail, BEFORE_VERSION)? + BEFORE_VERSION.len();
+        let digits = self.tail[start..].iter().take_while(|b| b.is_ascii_digit()).take(9);
+        std::str::from_utf8(&digits.copied().collect::<Vec<u8>>()).ok()?.parse().ok()
+    }
+
+    /// Where the checksum stands in the tail, and what it should be.
+    fn checksum(&self) -> Option<(usize, String)> {
+        // The last occurrence: a note of the footer could hold the words, too.
+        let start = memchr::memmem::rfind(&self.tail, BEFORE_CHECKSUM)? + BEFORE_CHECKSUM.len();
+        let after = self.tail.get(start + UNSEALED.len()..)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.head).update(&self.tail[..start]).update(UNSEALED.as_bytes()).update(after);
+        Some((start, hasher.finalize().to_hex().to_string()))
+    }
+}
+
+/// Puts the checksum into its place.
+pub(super) fn seal(file: &mut File) -> std::io::Result<()> {
+    let frame = Frame::read(file)?.expect("a file that was just written");
+    let (place, checksum) = frame.checksum().expect("the footer that was just written");
+    file.write_all_at(checksum.as_bytes(), frame.start + place as u64)?;
+    file.flush()
+}
+
+/// The metadata and the footer of a file that is whole as far as they go; else what is wrong.
+pub(super) fn read(file: &File) -> Result<(ParquetMetaData, Footer), String> {
+    let frame = Frame::read(file).map_err(|e| e.to_string())?.ok_or("damaged: it is too short")?;
+    // Before anything else: another version may have its checksum elsewhere.
+    match frame.version() {
+        Some(version) if version != VERSION => {
+            return Err(format!("it has version {version} of the cache, not {VERSION}"));
+        }
+        _ => {}
+    }
+    let Some((place, checksum)) = frame.checksum() else { return Err("damaged: it has no checksum".into()) };
+    if frame.tail[place..place + UNSEALED.len()] != *checksum.as_bytes() {
+        return Err("damaged: the checksum is wrong".into());
+    }
+    let damaged = |e: &dyn std::fmt::Display| format!("damaged: {e}");
+    let metadata = &frame.tail[..frame.tail.len() - TAIL];
+    let metadata = parquet::file::metadata::ParquetMetaDataReader::decode_metadata(metadata);
+    let metadata = metadata.map_err(|e| damaged(&e))?;
+    let json = metadata.file_metadata().key_value_metadata();
+    let json = json.and_then(|kv| kv.iter().find(|kv| kv.key == KEY)).and_then(|kv| kv.value.as_deref());
+    let json = json.ok_or("it is no cache of this program")?;
+    let footer: Footer = serde_json::from_str(json).map_err(|e| damaged(&e))?;
+    let mut at = MAGIC as u64;
+    for (start, len) in metadata.row_groups().iter().flat_map(places) {
+        if start != at {
+            return Err(format!("damaged: no column is in bytes {at} to {start}"));
+        }
+        at += len as u64;
+    }
+    if at != frame.start {
+        return Err(format!("damaged: no column is in bytes {at} to {}", frame.start));
+    }
+    Ok((metadata, footer))
+}

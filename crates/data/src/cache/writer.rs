@@ -1,0 +1,131 @@
+//! Writes a cache file, some rows at a time.
+use super::arrays;
+use super::footer::{Footer, Header, KEY, UNSEALED, VERSION, hash, places, seal};
+use crate::{Error, Result, Rows};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use std::fs::File;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::NamedTempFile;
+
+/// Rows per row group; a reader that streams holds some of them at a time.
+pub(crate) const GROUP: usize = 1 << 17;
+
+/// A cache file in the making. It appears complete, under its own name, or not at all.
+pub(crate) struct Writer {
+    path: PathBuf,
+    header: Header,
+    temporary: NamedTempFile,
+    /// Begins with the first rows, which have the columns.
+    parquet: Option<ArrowWriter<File>>,
+    rows: usize,
+    /// `[row group][column]`.
+    chunks: Vec<Vec<String>>,
+}
+
+impl Writer {
+    /// Begins the file at `path`.
+    pub fn new(path: &Path, header: Header) -> Result<Writer> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "cannot make the cache folder"))?;
+        let temporary = tempfile::Builder::new()
+            .prefix(".cache-")
+            .permissions(std::fs::Permissions::from_mode(0o666)) // Less the umask: others may share the cache.
+            .tempfile_in(folder)
+            .map_err(Error::io(folder, "cannot make a temporary file"))?;
+        Ok(Writer { path: path.into(), header, temporary, parquet: None, rows: 0, chunks: Vec::new() })
+    }
+
+    /// Appends rows, in groups of [`GROUP`] at most. All rows of a file have columns of the same kinds, and sequences share
+    /// their tokens and spans in the same way.
+    pub fn append(&mut self, rows: &Rows) -> Result<()> {
+        crate::rows::check(&self.header.schema, &rows.columns, rows.len()).unwrap_or_else(|e| {
+            panic!("{}: the loader's columns do not fit its schema: {e}", self.header.name)
+        });
+        for start in (0..rows.len().max(1)).step_by(GROUP) {
+            let range = start..(start + GROUP).min(rows.len());
+            let columns = arrays::of_rows(&self.header.schema, rows, range.clone(), self.rows == 0);
+            self.rows += range.len();
+            self.group(columns).map_err(|e| self.failed(e))?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: ParquetError) -> Error {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let message = format!("cannot write: {error} (is there room in {}?)", folder.display());
+        Error::Cache { file: self.path.clone(), message }
+    }
+
+    fn group(&mut self, columns: arrays::Named) -> std::result::Result<(), ParquetError> {
+        let fields: Vec<Field> =
+            columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), false)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let file = self.temporary.as_file();
+        let writer = match &mut self.parquet {
+            Some(writer) => writer,
+            None => self.parquet.insert(ArrowWriter::try_new(
+                file.try_clone()?,
+                schema.clone(),
+                Some(properties()?),
+            )?),
+        };
+        writer.write(&RecordBatch::try_new(schema, columns.into_iter().map(|c| c.1).collect())?)?;
+        writer.flush()?;
+        writer.sync()?;
+        for group in &writer.flushed_row_groups()[self.chunks.len()..] {
+            let mut own = Vec::new();
+            for (start, len) in places(group) {
+                let mut bytes = vec![0; len];
+                file.read_exact_at(&mut bytes, start)?;
+                own.push(hash(&bytes));
+            }
+            self.chunks.push(own);
+        }
+        Ok(())
+    }
+
+    /// Completes the file and moves it to its place.
+    pub fn finish(mut self) -> Result<()> {
+        self.footer().map_err(|e| self.failed(e))?;
+        let Writer { path, mut temporary, .. } = self;
+        let failed = "cannot write the cache";
+        seal(temporary.as_file_mut()).map_err(Error::io(&path, failed))?;
+        temporary.as_file().sync_all().map_err(Error::io(&path, failed))?;
+        temporary
+            .persist(&path)
+            .map_err(|e| Error::io(&path, "cannot move the cache file to its place")(e.error))?;
+        Ok(())
+    }
+
+    fn footer(&mut self) -> std::result::Result<(), ParquetError> {
+        let mut writer = self.parquet.take().expect("rows that were appended");
+        let footer = Footer {
+            version: VERSION,
+            header: self.header.clone(),
+            rows: self.rows,
+            chunks: std::mem::take(&mut self.chunks),
+            checksum: UNSEALED.into(),
+        };
+        let json = serde_json::to_string(&footer).expect("a footer has a JSON form");
+        writer.append_key_value_metadata(KeyValue::new(KEY.to_string(), json));
+        writer.close()?;
+        Ok(())
+    }
+}
+
+fn properties() -> std::result::Result<WriterProperties, ParquetError> {
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true)
+        .set_max_row_group_row_count(Some(GROUP))
+        .build())
+}
