@@ -10,6 +10,7 @@ use crate::{
     Stored, Streamed, cache,
 };
 use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -212,14 +213,21 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
     let mut dataset = match cached {
         Some(dataset) => dataset,
         None => {
-            let raw = match material {
-                Material::Raw(raw) => raw,
-                Material::Simulation(params, tables) => {
-                    simulated_files(config, params, tables.as_ref(), roots)?
+            let _alone = Lock::wait(&path)?;
+            // Another process may have made it meanwhile.
+            match open().ok().flatten() {
+                Some(dataset) => dataset,
+                None => {
+                    let raw = match material {
+                        Material::Raw(raw) => raw,
+                        Material::Simulation(params, tables) => {
+                            simulated_files(config, params, tables.as_ref(), roots)?
+                        }
+                    };
+                    build(config, raw, identity.clone(), &path)?;
+                    open()?.expect("a cache that was just written")
                 }
-            };
-            build(config, raw, identity.clone(), &path)?;
-            open()?.expect("a cache that was just written")
+            }
         }
     };
     let splits = over.split.as_ref().unwrap_or(&config.split).apply(&dataset)?;
@@ -227,6 +235,34 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
         count_training_rows(&mut dataset, &splits);
     }
     Ok(Prepared { dataset, splits })
+}
+
+/// Held by the one process that makes a cache file; the others wait for it, then find the file.
+struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    fn wait(cache: &Path) -> Result<Lock> {
+        let folder = cache.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "cannot make the cache folder"))?;
+        let name = cache.file_stem().unwrap_or_default().to_string_lossy();
+        let path = folder.join(format!(".{name}.lock"));
+        let file = File::create(&path).map_err(Error::io(&path, "cannot make the lock file"))?;
+        if file.try_lock().is_err() {
+            tracing::info!("waiting for another process that makes {}", cache.display());
+            file.lock().map_err(Error::io(&path, "cannot lock"))?;
+        }
+        Ok(Lock { path, _file: file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Who waits for it holds the same file, which has no name any more, and will find the cache.
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 /// The dataset of a cache file.

@@ -68,3 +68,17 @@ fn a_cache_that_cannot_be_written_is_an_error() {
     let message = place.prepare(&config("1m")).unwrap_err().to_string();
     assert!(message.contains("cannot make the cache folder"), "{message}");
 }
+
+#[test]
+fn several_at_once_make_it_once() {
+    let place = Place::new();
+    let config = config("1m");
+    let prepared: Vec<String> = std::thread::scope(|scope| {
+        let one = || format!("{:?}", place.prepare(&config).unwrap().dataset);
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+        all.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(prepared.windows(2).all(|two| two[0] == two[1]));
+    let left = std::fs::read_dir(&place.roots.cache).unwrap().map(|f| f.unwrap().file_name());
+    assert_eq!(left.count(), 1, "no lock and no temporary file is left");
+}
