@@ -41,11 +41,13 @@ impl Feed {
         Self::of(data, rows, scope.clone(), true)
     }
 
-    fn of(data: Arc<Dataset>, mut rows: Vec<u32>, scope: Scope, grouped: bool) -> Self {
-        if matches!(data.columns, Columns::Streamed(_)) && rows.len() > FEW && !rows.is_sorted() {
-            rows.sort_unstable();
+    fn of(data: Arc<Dataset>, rows: Vec<u32>, scope: Scope, grouped: bool) -> Self {
+        let (rows, scope) = (Arc::new(rows), Arc::new(scope));
+        let mut feed = Self { data, rows, scope, grouped, few: Arc::default() };
+        if feed.is_streamed() {
+            Arc::make_mut(&mut feed.rows).sort_unstable();
         }
-        Self { data, rows: Arc::new(rows), scope: Arc::new(scope), grouped, few: Arc::default() }
+        feed
     }
 
     /// Whose rows and tasks these are.
@@ -192,8 +194,7 @@ impl Iterator for Batches {
 /// # Errors
 /// Where columns have to be read from a file that cannot be read.
 pub fn gather(data: &Arc<Dataset>, rows: &[u32]) -> Result<Batch> {
-    let scope = Scope::whole(&data.schema);
-    let feed = Feed::of(data.clone(), rows.to_vec(), scope, false);
+    let feed = Feed::new(data.clone(), rows.to_vec());
     Ok(feed.gather(&feed.resident()?, &feed.order(rows.len().max(1), None)))
 }
 

@@ -10,6 +10,7 @@ use anyhow::Result;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use scenarec_data::{Column, Streamed};
+use std::ops::Range;
 use std::sync::{Arc, mpsc};
 
 /// How many row groups are mixed.
@@ -18,13 +19,15 @@ const MIXED: usize = 16;
 /// The row groups of an epoch.
 pub(super) struct Stream {
     streamed: Arc<Streamed>,
-    /// The groups, in the order in which they are read, with the feed's rows that are in them.
-    groups: Vec<(usize, std::ops::Range<usize>)>,
+    /// The groups, in the order in which they are read, with the places of the feed's rows that are in them.
+    groups: Vec<(usize, Range<usize>)>,
     /// None where rows keep their order.
     rng: Option<Rng>,
+    /// Groups of which not all rows are used up, and, until a batch is gathered, those that it used up.
+    open: Vec<Open>,
 }
 
-/// A row group of which not all rows are used up.
+/// A row group in memory.
 struct Open {
     columns: Vec<Column>,
     /// The row group's first row.
@@ -32,6 +35,9 @@ struct Open {
     /// Rows to come, the last one first.
     rows: Vec<u32>,
 }
+
+/// Row groups as they are read: the place among the epoch's groups, and the columns.
+type Read = mpsc::IntoIter<Result<(usize, Vec<Column>)>>;
 
 impl Stream {
     /// The rows of `feed`, which ascend.
@@ -46,62 +52,13 @@ impl Stream {
             groups.shuffle(&mut own);
             own
         });
-        Self { streamed, groups, rng }
+        Self { streamed, groups, rng, open: Vec::new() }
     }
 
-    /// Sends all batches, or what went wrong.
+    /// Sends all batches, or what went wrong. The receiver is gone when the consumer stopped early; then there is nothing left to do.
     pub fn send(mut self, feed: &Feed, size: usize, sender: &mpsc::SyncSender<Result<Batch>>) {
-        let mut read = self.read_ahead().into_iter();
-        let mut rng = self.rng.take();
-        let mixed = if rng.is_some() { MIXED } else { 1 };
-        let mut open: Vec<Open> = Vec::new();
-        let mut next = |open: &mut Vec<Open>, rng: &mut Option<Rng>| -> Result<bool> {
-            let Some(group) = read.next() else { return Ok(false) };
-            let (place, columns) = group?;
-            let (group, own) = &self.groups[place];
-            let mut rows = feed.rows()[own.clone()].to_vec();
-            match rng {
-                Some(rng) => rows.shuffle(rng),
-                None => rows.reverse(),
-            }
-            open.push(Open { columns, start: self.streamed.rows(*group).start, rows });
-            Ok(true)
-        };
-        let mut batch = || -> Result<Option<Batch>> {
-            open.retain(|group| !group.rows.is_empty());
-            let mut picks: Vec<(usize, u32)> = Vec::with_capacity(size);
-            let mut more = true;
-            while picks.len() < size {
-                while more && open.iter().filter(|group| !group.rows.is_empty()).count() < mixed {
-                    more = next(&mut open, &mut rng)?;
-                }
-                let left = open.iter().map(|group| group.rows.len()).sum::<usize>();
-                if left == 0 {
-                    break;
-                }
-                let mut nth = rng.as_mut().map_or(0, |rng| rng.random_range(0..left));
-                let of = open.iter().position(|group| {
-                    let here = nth < group.rows.len();
-                    nth = nth.wrapping_sub(if here { 0 } else { group.rows.len() });
-                    here
-                });
-                let of = of.expect("a row that is left");
-                picks.push((of, open[of].rows.pop().expect("a row that is left")));
-            }
-            if picks.is_empty() {
-                return Ok(None);
-            }
-            if feed.grouped && rng.is_some() {
-                picks.sort_by_key(|(_, row)| feed.data.scenario[*row as usize]);
-            }
-            let columns: Vec<&[Column]> = open.iter().map(|group| &group.columns[..]).collect();
-            let places: Vec<(usize, u32)> =
-                picks.iter().map(|(of, row)| (*of, row - open[*of].start)).collect();
-            let rows: Vec<u32> = picks.iter().map(|pick| pick.1).collect();
-            Ok(Some(gather(&feed.data, &feed.scope, &rows, &columns, &Grouped(&places))))
-        };
-        // The receiver is gone when the consumer stopped early; then there is nothing left to do.
-        while let Some(batch) = batch().transpose() {
+        let mut read = self.read_ahead();
+        while let Some(batch) = self.batch(feed, size, &mut read).transpose() {
             let failed = batch.is_err();
             if sender.send(batch).is_err() || failed {
                 return;
@@ -109,8 +66,63 @@ impl Stream {
         }
     }
 
-    /// The groups' places and columns, one of them ahead.
-    fn read_ahead(&self) -> mpsc::Receiver<Result<(usize, Vec<Column>)>> {
+    /// The next batch; none where no row is left.
+    fn batch(&mut self, feed: &Feed, size: usize, read: &mut Read) -> Result<Option<Batch>> {
+        self.open.retain(|group| !group.rows.is_empty());
+        let mut picks: Vec<(usize, u32)> = Vec::with_capacity(size);
+        while picks.len() < size {
+            self.fill(feed, read)?;
+            let Some(pick) = self.pick() else { break };
+            picks.push(pick);
+        }
+        if picks.is_empty() {
+            return Ok(None);
+        }
+        if feed.grouped && self.rng.is_some() {
+            picks.sort_by_key(|(_, row)| feed.data.scenario[*row as usize]);
+        }
+        let columns: Vec<&[Column]> = self.open.iter().map(|group| &group.columns[..]).collect();
+        let places: Vec<(usize, u32)> =
+            picks.iter().map(|(of, row)| (*of, row - self.open[*of].start)).collect();
+        let rows: Vec<u32> = picks.iter().map(|pick| pick.1).collect();
+        Ok(Some(gather(&feed.data, &feed.scope, &rows, &columns, &Grouped(&places))))
+    }
+
+    /// Opens groups until as many as are mixed have rows left, or all are open.
+    fn fill(&mut self, feed: &Feed, read: &mut Read) -> Result<()> {
+        let mixed = if self.rng.is_some() { MIXED } else { 1 };
+        while self.open.iter().filter(|group| !group.rows.is_empty()).count() < mixed {
+            let Some(next) = read.next() else { break };
+            let (place, columns) = next?;
+            let (group, own) = &self.groups[place];
+            let mut rows = feed.rows()[own.clone()].to_vec();
+            match &mut self.rng {
+                Some(rng) => rows.shuffle(rng),
+                None => rows.reverse(),
+            }
+            self.open.push(Open { columns, start: self.streamed.rows(*group).start, rows });
+        }
+        Ok(())
+    }
+
+    /// Takes one of the rows that are left, with the open group that it is in.
+    fn pick(&mut self) -> Option<(usize, u32)> {
+        let left = self.open.iter().map(|group| group.rows.len()).sum::<usize>();
+        if left == 0 {
+            return None;
+        }
+        let mut nth = self.rng.as_mut().map_or(0, |rng| rng.random_range(0..left));
+        for (of, group) in self.open.iter_mut().enumerate() {
+            match nth.checked_sub(group.rows.len()) {
+                None => return group.rows.pop().map(|row| (of, row)),
+                Some(rest) => nth = rest,
+            }
+        }
+        None
+    }
+
+    /// Starts to read the groups, one of them ahead.
+    fn read_ahead(&self) -> Read {
         let (sender, receiver) = mpsc::sync_channel(1);
         let (streamed, groups) = (self.streamed.clone(), self.groups.clone());
         std::thread::spawn(move || {
@@ -121,6 +133,6 @@ impl Stream {
                 }
             }
         });
-        receiver
+        receiver.into_iter()
     }
 }
