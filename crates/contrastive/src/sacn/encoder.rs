@@ -8,6 +8,10 @@ use scenarec_train::{
 };
 use tch::{Kind, Tensor};
 
+/// What the last normalisation's scale begins with: about the size of the embeddings beside which the encoder's N d numbers enter
+/// the prediction network. At 1 they are some twenty times as large, and little else is learned from (docs/sacn.md).
+const SCALE: f64 = 0.05;
+
 /// A matrix whose output is cut into heads. Parameter `weight` [in, out].
 #[derive(Debug)]
 pub(super) struct Heads {
@@ -82,7 +86,7 @@ impl Rest {
             norm: LayerNorm::new(&mut p.sub("norm"), dim),
             inner: Linear::new(&mut p.sub("inner"), dim, 4 * dim),
             outer: Linear::new(&mut p.sub("outer"), 4 * dim, dim),
-            last_norm: LayerNorm::new(&mut p.sub("last_norm"), dim),
+            last_norm: LayerNorm::scaled(&mut p.sub("last_norm"), dim, SCALE),
         }
     }
 

@@ -14,8 +14,13 @@ pub struct LayerNorm {
 impl LayerNorm {
     /// Scale 1 and shift 0 unless the net's scheme says otherwise.
     pub fn new(p: &mut Params, channels: i64) -> Self {
+        Self::scaled(p, channels, 1.0)
+    }
+
+    /// [`LayerNorm::new`] with another scale to begin with.
+    pub fn scaled(p: &mut Params, channels: i64, scale: f64) -> Self {
         Self {
-            weight: p.parameter("weight", &[channels], Init::Constant(1.0)),
+            weight: p.parameter("weight", &[channels], Init::Constant(scale)),
             bias: p.parameter("bias", &[channels], Init::Constant(0.0)),
         }
     }
