@@ -40,6 +40,20 @@ pub struct DatasetConfig {
     pub simulate: SimulateConfig,
     /// Where the columns are while a model is trained.
     pub memory: Memory,
+    /// From which rows ids have their numbers and real numbers their scales.
+    pub fitted_on: FittedOn,
+}
+
+/// From which rows ids have their numbers and real numbers their scales. What the dataset file says is checked whenever a cache is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FittedOn {
+    /// From training rows: ids that only other rows have share the number of unknown ones.
+    #[default]
+    Training,
+    /// From all rows or from the tables of users and items, as most released programs do it: ids that only validation and test rows
+    /// have have numbers of their own, whose embeddings stay as they begin.
+    All,
 }
 
 /// Where a dataset's columns are while a model is trained. The order in which rows are shuffled depends on it.
@@ -93,6 +107,8 @@ struct Raw {
     simulate: RawSimulate,
     #[serde(default)]
     memory: Memory,
+    #[serde(default)]
+    fitted_on: FittedOn,
 }
 
 /// The number of rows goes by the name that the loader's raw data has for a row.
@@ -140,6 +156,7 @@ impl DatasetConfig {
             split: raw.split.check(&place)?,
             simulate,
             memory: raw.memory,
+            fitted_on: raw.fitted_on,
         })
     }
 }

@@ -315,6 +315,31 @@ impl Dataset {
         }
     }
 
+    /// The columns of some rows, in the given order, one per field of the schema.
+    ///
+    /// # Errors
+    /// Where the file that they are in cannot be read or is damaged.
+    pub fn select(&self, rows: &[u32]) -> Result<Vec<Column>> {
+        match &self.columns {
+            Columns::Resident(columns) => Ok(columns.iter().map(|column| column.take(rows)).collect()),
+            Columns::Streamed(streamed) => streamed.select(rows),
+        }
+    }
+
+    /// Hands over all columns: at once, or a row group at a time, with the rows that they are of.
+    pub(crate) fn each_piece(&self, mut take: impl FnMut(Range<usize>, &[Column])) -> Result<()> {
+        match &self.columns {
+            Columns::Resident(columns) => take(0..self.rows(), columns),
+            Columns::Streamed(streamed) => {
+                for group in 0..streamed.groups() {
+                    let rows = streamed.rows(group);
+                    take(rows.start as usize..rows.end as usize, &streamed.read(group)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a column in place of a field's.
     pub(crate) fn replace(&mut self, at: usize, column: Column) {
         match &mut self.columns {

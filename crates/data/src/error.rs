@@ -60,6 +60,12 @@ pub enum Error {
         /// What the machine has, in GiB.
         available: f64,
     },
+    /// Raw files that are not what they were a moment ago.
+    #[error("{}: the raw files changed while they were read; try again when nothing writes them", folder.display())]
+    Changed {
+        /// The raw folder.
+        folder: PathBuf,
+    },
     /// A file or folder that cannot be read or written.
     #[error("{}: {what}: {source}", path.display())]
     Io {
@@ -96,6 +102,14 @@ pub enum Error {
         /// The plan's name.
         plan: &'static str,
         /// The broken promise, with numbers.
+        message: String,
+    },
+    /// A field from which a model would learn what it will not have.
+    #[error("dataset {dataset} leaks: {message}")]
+    Leak {
+        /// The dataset's name.
+        dataset: String,
+        /// Which field, and how it shows.
         message: String,
     },
     /// An override that does not fit the data.

@@ -200,6 +200,21 @@ impl Loader {
         }
     }
 
+    /// Names of raw columns that are known only after a row was shown: labels, or as good as labels. No field can be one.
+    pub fn outcomes(&self) -> &'static [&'static str] {
+        match self {
+            Loader::Movielens { .. } | Loader::MovielensAge { .. } | Loader::MovielensSequence { .. } => {
+                &["rating"]
+            }
+            Loader::TaobaoAd { .. } => &["clk", "nonclk"],
+            Loader::CikmEcomm { .. } => &["behavior", "behaviour"],
+            Loader::KuaiRand { .. } | Loader::KuaiRandSequence { .. } => &kuairand::OUTCOMES,
+            Loader::DoubanSplits { .. } | Loader::DoubanRatings { .. } => &["label", "rating"],
+            Loader::Amazon { .. } => &["overall", "helpful", "reviewText", "summary"],
+            Loader::Industrial { .. } | Loader::AliCcp { .. } => &["click", "purchase"],
+        }
+    }
+
     /// Which rows the feature `count` counts; none where there is no such feature.
     pub fn count(&self) -> Option<CountRows> {
         match self {

@@ -1,14 +1,17 @@
 //! Raw folders: their files' bytes, and what checksums say about them.
 mod known;
 mod large;
+mod memo;
 
 pub use known::{Checksum, KnownFile};
 pub use large::LargeFile;
 #[cfg(test)]
 pub(crate) use large::PIECE;
 pub(crate) use large::pieces;
+pub(crate) use memo::{Found, Memo};
 
 use crate::{Error, Provenance, Result};
+pub(crate) use known::Judgement;
 use known::{Content, judge};
 use rayon::prelude::*;
 use std::io::Read;
@@ -121,17 +124,53 @@ impl RawFiles {
         if self.click_probability.is_some() {
             return Ok((Provenance::Simulated, "the raw files are simulated".into()));
         }
-        let in_memory = self.files.iter().map(|f| (f.name.as_str(), Content::Memory(&f.bytes)));
-        let large = self.large.iter().map(|f| (f.name.as_str(), Content::Large(f)));
-        let files: Vec<(&str, Content)> = in_memory.chain(large).collect();
-        let judged = files
-            .par_iter()
-            .filter(|(name, _)| known.iter().any(|k| k.file == *name))
-            .map(|(name, content)| judge(name, content, known, unknown))
-            .collect::<Result<Vec<(Provenance, String)>>>()?;
-        let worst = judged.iter().map(|j| j.0).max_by_key(|p| p.distance()).unwrap_or(unknown);
-        let notes: Vec<String> = judged.into_iter().map(|j| j.1).filter(|n| !n.is_empty()).collect();
+        let files: Vec<FileContent> = self.contents().collect();
+        let judged = files.par_iter().filter_map(|file| file.judge(known, unknown).transpose());
+        let judged = judged.collect::<Result<Vec<Judgement>>>()?;
+        let worst = judged.iter().map(|j| j.provenance).max_by_key(|p| p.distance()).unwrap_or(unknown);
+        let notes: Vec<String> = judged.into_iter().map(|j| j.note).filter(|n| !n.is_empty()).collect();
         Ok((worst, notes.join("; ")))
+    }
+
+    /// The files that a loader parses.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = FileContent<'_>> {
+        let in_memory = self.files.iter().map(|f| FileContent {
+            name: &f.name,
+            path: &f.path,
+            content: Content::Memory(&f.bytes),
+        });
+        let large = self.large.iter().map(|f| FileContent {
+            name: &f.name,
+            path: &f.path,
+            content: Content::Large(f),
+        });
+        in_memory.chain(large)
+    }
+}
+
+/// A raw file, wherever its content is.
+pub(crate) struct FileContent<'a> {
+    /// Name inside the raw folder.
+    pub name: &'a str,
+    path: &'a Path,
+    content: Content<'a>,
+}
+
+impl FileContent<'_> {
+    /// What the checksums that are known of it say; none where none is known.
+    pub fn judge(&self, known: &[KnownFile], unknown: Provenance) -> Result<Option<Judgement>> {
+        let some = known.iter().any(|k| k.file == self.name);
+        some.then(|| judge(self.name, &self.content, known, unknown)).transpose()
+    }
+
+    /// How many lines end in the content.
+    pub fn lines(&self) -> usize {
+        self.content.lines()
+    }
+
+    /// The size of the file, which may be compressed.
+    pub fn bytes_on_disk(&self) -> Result<u64> {
+        Ok(self.path.metadata().map_err(Error::io(self.path, "cannot read the file"))?.len())
     }
 }
 

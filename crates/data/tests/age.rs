@@ -10,7 +10,7 @@ fn config(order: &str) -> DatasetConfig {
     let text = format!(
         "dataset: fixture\nloader: movielens_age\nraw: movielens-1m\norder: {order}\nprovenance: approximated\n\
          split: {{ plan: by_position, train: 0.8, valid: 0.1, test: 0.1, seed: null }}\n\
-         simulate: {{ users: 60, items: 100, ratings: 1500, seed: 1 }}\n"
+         simulate: {{ users: 60, items: 100, ratings: 1500, seed: 1 }}\nfitted_on: all\n"
     );
     DatasetConfig::from_text(Path::new("fixture.yaml"), &text).unwrap()
 }

@@ -15,7 +15,7 @@ fn text(thin: &str) -> String {
     format!(
         "dataset: fixture\nloader: amazon\nraw: amazon-5core\nthin: {thin}\nvalid_from: 1393632000\n\
          test_from: 1398902400\nprovenance: approximated\nsplit: {{ plan: given }}\n\
-         simulate: {{ users: 500, items: 400, rows: 6000, seed: 1 }}\n"
+         simulate: {{ users: 500, items: 400, rows: 6000, seed: 1 }}\nfitted_on: all\n"
     )
 }
 

@@ -79,6 +79,5 @@ fn several_at_once_make_it_once() {
         all.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(prepared.windows(2).all(|two| two[0] == two[1]));
-    let left = std::fs::read_dir(&place.roots.cache).unwrap().map(|f| f.unwrap().file_name());
-    assert_eq!(left.count(), 1, "no lock and no temporary file is left");
+    assert_eq!(place.cached().len(), 1, "no lock and no temporary file is left");
 }

@@ -20,7 +20,7 @@ pub fn config_with(layout: &str, split: &str) -> DatasetConfig {
     let text = format!(
         "dataset: fixture\nloader: movielens\nlayout: {layout}\nraw: movielens-{layout}\npositive_from: 4\n\
          count: all\nprovenance: approximated\n{split}\n\
-         simulate: {{ users: 60, items: 100, ratings: 1500, seed: 1 }}\n"
+         simulate: {{ users: 60, items: 100, ratings: 1500, seed: 1 }}\nfitted_on: all\n"
     );
     DatasetConfig::from_text(Path::new("fixture.yaml"), &text).unwrap()
 }
@@ -42,7 +42,7 @@ pub fn shop(loader: &str) -> DatasetConfig {
 pub fn shop_with(loader: &str, more: &str) -> DatasetConfig {
     let text = format!(
         "dataset: fixture\nloader: {loader}\nraw: {}\nprovenance: approximated\n{more}\n\
-         simulate: {{ users: 60, items: 50, rows: 1500, seed: 1 }}\n",
+         simulate: {{ users: 60, items: 50, rows: 1500, seed: 1 }}\nfitted_on: all\n",
         shop_folder(loader)
     );
     DatasetConfig::from_text(Path::new("fixture.yaml"), &text).unwrap()
@@ -162,8 +162,9 @@ impl Place {
     /// Names of the files in the cache root.
     pub fn cached(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.roots.cache).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        let names = entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+        // Notes about raw files come when these have not changed for some seconds.
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with(".raw-")).collect();
         names.sort();
         names
     }

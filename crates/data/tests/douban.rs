@@ -13,7 +13,7 @@ fn config(keys: &str, raw: &str, plan: &str) -> DatasetConfig {
 fn text(keys: &str, raw: &str, plan: &str) -> String {
     format!(
         "dataset: fixture\n{keys}\nraw: {raw}\nprovenance: approximated\nsplit: {{ {plan} }}\n\
-         simulate: {{ users: 200, items: 900, rows: 4000, seed: 1 }}\n"
+         simulate: {{ users: 200, items: 900, rows: 4000, seed: 1 }}\nfitted_on: all\n"
     )
 }
 

@@ -16,7 +16,7 @@ fn text(tabs: &str, features: &str) -> String {
         "dataset: fixture\nloader: kuairand\nlayout: pure\nraw: kuairand-pure\ntabs: {tabs}\n\
          features: {features}\nprovenance: approximated\n\
          split: {{ plan: by_position, train: 0.5, valid: 0.25, test: 0.25 }}\n\
-         simulate: {{ users: 60, items: 50, rows: 1500, seed: 1 }}\n"
+         simulate: {{ users: 60, items: 50, rows: 1500, seed: 1 }}\nfitted_on: all\n"
     )
 }
 

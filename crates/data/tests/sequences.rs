@@ -35,7 +35,7 @@ fn expected(data: &Dataset, field: &str, row: usize, counts: impl Fn(usize) -> b
 #[test]
 fn movielens_values() {
     let text = "dataset: fixture\nloader: movielens_sequence\nraw: movielens-1m\nmax_len: 5\nprovenance: approximated\n\
-                split: { plan: given }\nsimulate: { users: 60, items: 100, ratings: 1500, seed: 1 }\n";
+                split: { plan: given }\nsimulate: { users: 60, items: 100, ratings: 1500, seed: 1 }\nfitted_on: all\n";
     let config = DatasetConfig::from_text(Path::new("fixture.yaml"), text).unwrap();
     // No user of the fixtures has ten ratings, so that the split has no test rows: simulated ones have.
     let refused = Place::new().prepare(&config).unwrap_err().to_string();

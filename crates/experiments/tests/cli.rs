@@ -1,5 +1,8 @@
 //! What the commands print.
-use crate::{project::Project, registry::catalog};
+use crate::{
+    project::{Project, copy, repository, text},
+    registry::catalog,
+};
 use std::process::Command;
 
 #[test]
@@ -82,6 +85,34 @@ fn statistics_of_a_dataset_name_its_scenarios() {
         };
         let sum = ["1", "2", "3"].iter().map(|s| rows(&format!("{part}, {s}"))).sum::<usize>();
         assert_eq!(sum, rows(part), "{shown}");
+    }
+}
+
+#[test]
+fn the_first_rows_are_shown_field_by_field() {
+    let shown = Project::new().ok(&["data", "head", "dewu-8", "--rows", "3000", "-n", "2"]);
+    for part in ["dewu-8: simulated", "row 1", "behaviours.brand", "sequence", "label click", "session", "D1"]
+    {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+    assert!(!shown.contains("row 2"), "{shown}");
+}
+
+#[test]
+fn raw_files_are_compared_with_the_official_ones_and_their_statistics_with_the_papers() {
+    let project = Project::new();
+    let error = project.error(&["data", "verify", "movielens-1m-age"]);
+    assert!(
+        error.contains("data/raw/movielens-1m does not hold the raw files of movielens-1m-age"),
+        "{error}"
+    );
+
+    copy(&repository().join("data/fixtures/movielens-1m"), &project.path("data/raw/movielens-1m"));
+    let out = project.command(&["data", "verify", "movielens-1m-age"]).output().unwrap();
+    let shown = text(&out.stdout);
+    assert_eq!(out.status.code(), Some(1), "these are not the official files: {shown}");
+    for part in ["approximated: the checksum of ratings.dat is not a known one", "M3oE Table 1", "210,747"] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
     }
 }
 

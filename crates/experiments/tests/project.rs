@@ -84,7 +84,7 @@ pub fn replace(text: &str, from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();

@@ -35,6 +35,17 @@ pub(super) enum Content<'a> {
     Large(&'a LargeFile),
 }
 
+/// What a raw file is found to be.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Judgement {
+    /// What the rows are.
+    pub provenance: Provenance,
+    /// What must be told.
+    pub note: String,
+    /// Whether it is one of the known copies.
+    pub recognised: bool,
+}
+
 impl Content<'_> {
     fn len(&self) -> u64 {
         match self {
@@ -43,7 +54,7 @@ impl Content<'_> {
         }
     }
 
-    fn lines(&self) -> usize {
+    pub fn lines(&self) -> usize {
         match self {
             Content::Memory(bytes) => memchr::memchr_iter(b'\n', bytes).count(),
             Content::Large(file) => file.lines,
@@ -78,7 +89,7 @@ pub(super) fn judge(
     content: &Content,
     known: &[KnownFile],
     unknown: Provenance,
-) -> Result<(Provenance, String)> {
+) -> Result<Judgement> {
     // Each kind of checksum is computed at most once.
     let (sha256, git_blob) = (OnceCell::new(), OnceCell::new());
     let mut lengths = Vec::new();
@@ -92,15 +103,15 @@ pub(super) fn judge(
             Checksum::GitBlob(hex) => hex == once(&git_blob, || content.git_blob())?,
         };
         if matches {
-            return Ok((k.provenance, k.note.clone()));
+            return Ok(Judgement { provenance: k.provenance, note: k.note.clone(), recognised: true });
         }
     }
     let only_lengths = lengths.len() == known.iter().filter(|k| k.file == name).count();
-    let why = match only_lengths {
+    let note = match only_lengths {
         true => format!("{name} has {} lines, not {}", content.lines(), lengths.join(" or ")),
         false => format!("the checksum of {name} is not a known one"),
     };
-    Ok((unknown, why))
+    Ok(Judgement { provenance: unknown, note, recognised: false })
 }
 
 /// What the cell holds; filled where it is empty.

@@ -122,7 +122,7 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
         Command::Plan(args) => plan::plan(&roots(&args.table.folders)?, paper, &args)?,
         Command::Run(args) => return tables::run(&roots(&args.table.folders)?, paper, &args),
         Command::Report(args) => tables::report(&roots(&args.table.folders)?, paper, &args)?,
-        Command::Data(command) => data::execute(root, &command)?,
+        Command::Data(command) => return data::execute(root, &command),
         Command::Parity(args) => parity::run(&args)?,
         Command::Warm(args) => {
             // Sums depend on the number of threads, and a seed shall decide everything.

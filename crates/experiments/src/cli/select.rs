@@ -35,6 +35,21 @@ pub(super) struct TableArgs {
 }
 
 impl TableArgs {
+    /// These entries of a table, and all else as it is.
+    pub fn of(table: &str, only: &[String], folders: &Folders) -> Self {
+        Self {
+            table: table.into(),
+            only: only.to_vec(),
+            seeds: None,
+            set: Vec::new(),
+            profile: "paper".into(),
+            quick: false,
+            device: "cpu".into(),
+            threads: 1,
+            folders: folders.clone(),
+        }
+    }
+
     /// The selection these flags mean.
     pub fn selection(&self) -> Result<Selection> {
         let mut set = Changes::default();

@@ -221,7 +221,7 @@ mod tests {
                  features: [item_id, price, category, brand]\nbehaviours: [item_id, brand]\nmax_len: 5\n\
                  valid_from: 1717027200\ntest_from: 1717113600\nprovenance: simulated\n\
                  split: {{ plan: given }}\nmemory: {memory}\n\
-                 simulate: {{ users: 200, items: 500, rows: 300000, seed: 1 }}\n"
+                 simulate: {{ users: 200, items: 500, rows: 300000, seed: 1 }}\nfitted_on: all\n"
             );
             let config = DatasetConfig::from_text(std::path::Path::new("fixture.yaml"), &text).unwrap();
             let data = scenarec_data::prepare(&config, &roots, &Override::default()).unwrap().dataset;
