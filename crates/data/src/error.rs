@@ -94,6 +94,16 @@ pub enum Error {
         /// Why it cannot be used.
         message: String,
     },
+    /// Official files that could not be fetched.
+    #[error("{subject}: {problem}; {advice}")]
+    Fetch {
+        /// The address, the archive or the path.
+        subject: String,
+        /// What happened.
+        problem: String,
+        /// What to do about it.
+        advice: String,
+    },
     /// A split that cannot keep its promise on this dataset.
     #[error("split {plan} of {dataset}: {message}")]
     Split {

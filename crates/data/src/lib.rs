@@ -4,6 +4,8 @@
 //! Parquet cache where that is current, else from the raw files, else, where there is no raw folder, from the
 //! [simulator](simulate). [`identify`] gives fingerprint and provenance without parsing.
 //!
+//! [`official`] knows where the raw files come from, and fetches those that need no account.
+//!
 //! A new loader is a module like [`movielens`] that turns [`RawFiles`] into columns and a [`Schema`], and a variant of
 //! [`Loader`]; `docs/add-a-dataset.md` lists the steps.
 mod ali_ccp;
@@ -22,6 +24,7 @@ mod leaks;
 mod loader;
 mod memory;
 pub mod movielens;
+pub mod official;
 mod prepare;
 mod raw;
 mod rows;

@@ -21,7 +21,7 @@ pub enum Layout {
 }
 
 /// The files with their domain and part.
-const FILES: [(&str, usize, Part); 9] = [
+pub(crate) const FILES: [(&str, usize, Part); 9] = [
     ("douban_music_train.csv", 0, Part::Train),
     ("douban_music_val.csv", 0, Part::Valid),
     ("douban_music_test.csv", 0, Part::Test),

@@ -41,7 +41,7 @@ pub enum Layout {
 
 impl Layout {
     /// Names of the files: the standard logs in order of time, the random log, users, videos.
-    pub fn files(self) -> &'static [&'static str] {
+    pub const fn files(self) -> &'static [&'static str] {
         match self {
             Layout::Pure => &[
                 "log_standard_4_08_to_4_21_pure.csv",

@@ -34,7 +34,7 @@ pub enum Layout {
 
 impl Layout {
     /// Names of the files with the ratings, the users and the movies.
-    pub fn files(self) -> [&'static str; 3] {
+    pub const fn files(self) -> [&'static str; 3] {
         match self {
             Layout::M1 => ["ratings.dat", "users.dat", "movies.dat"],
             Layout::K100 => ["u.data", "u.user", "u.item"],
