@@ -90,7 +90,7 @@ fn statistics_of_a_dataset_name_its_scenarios() {
 
 #[test]
 fn the_first_rows_are_shown_field_by_field() {
-    let shown = Project::new().ok(&["data", "head", "dewu-8", "--rows", "3000", "-n", "2"]);
+    let shown = Project::new().ok(&["data", "head", "dewu-8", "--rows", "6400", "-n", "2"]);
     for part in ["dewu-8: simulated", "row 1", "behaviours.brand", "sequence", "label click", "session", "D1"]
     {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
@@ -114,6 +114,19 @@ fn raw_files_are_compared_with_the_official_ones_and_their_statistics_with_the_p
     for part in ["approximated: the checksum of ratings.dat is not a known one", "M3oE Table 1", "210,747"] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
     }
+}
+
+#[test]
+fn what_cannot_be_fetched_is_told_where_it_is() {
+    let project = Project::new();
+    let error = project.error(&["data", "fetch", "taobao-ad-cold"]);
+    assert!(error.contains("tianchi.aliyun.com/dataset/56") && error.contains("raw_sample.csv"), "{error}");
+    let error = project.error(&["data", "fetch", "dewu-8"]);
+    assert!(error.contains("dewu-8 was never published"), "{error}");
+
+    copy(&repository().join("data/fixtures/movielens-1m"), &project.path("data/raw/movielens-1m"));
+    let shown = project.ok(&["data", "fetch", "movielens-1m-age"]);
+    assert!(shown.contains("left as they are: ratings.dat, users.dat, movies.dat"), "{shown}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! `data`: datasets.
+mod fetch;
 mod head;
 mod verify;
 
@@ -27,6 +28,8 @@ pub(super) enum DataCommand {
     Stats(DataArgs),
     /// The first rows of a dataset, field by field.
     Head(head::HeadArgs),
+    /// Download a dataset's official raw files, or tell how they are had.
+    Fetch(DataArgs),
     /// Compare raw files with the official ones, and their numbers of rows, users and items with the papers'.
     Verify(DataArgs),
     /// Prepare simulated data in place of the raw files, and tell its statistics.
@@ -51,6 +54,7 @@ pub(super) fn execute(root: Option<&Path>, command: &DataCommand) -> Result<Exit
         DataCommand::Prepare(a) => prepare(&roots(&a.folders)?, a, false)?,
         DataCommand::Stats(a) => stats(&roots(&a.folders)?, a, false)?,
         DataCommand::Head(a) => head::head(&roots(&a.data.folders)?, a)?,
+        DataCommand::Fetch(a) => fetch::fetch(&roots(&a.folders)?, a)?,
         DataCommand::Verify(a) => return verify::verify(&roots(&a.folders)?, a),
         DataCommand::Simulate(a) => stats(&roots(&a.folders)?, a, true)?,
     }

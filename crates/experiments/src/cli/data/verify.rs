@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
-use scenarec_data::{DatasetConfig, FileCheck, Source};
+use scenarec_data::{DatasetConfig, FileCheck, Source, official::Entry};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ pub(super) fn verify(roots: &Roots, args: &DataArgs) -> Result<ExitCode> {
         ),
     };
     let files = config.check_files(&folder)?;
-    print(&table_of(&folder, &files))?;
+    print(&table_of(&config, &folder, &files))?;
     let names = statistics_tables(roots, &config)?;
     for name in &names {
         print("\n")?;
@@ -54,20 +54,37 @@ fn statistics_tables(roots: &Roots, config: &DatasetConfig) -> Result<Vec<String
     Ok(found)
 }
 
-fn table_of(folder: &Path, files: &[FileCheck]) -> String {
+fn table_of(config: &DatasetConfig, folder: &Path, files: &[FileCheck]) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["file", "bytes", "lines", "official lines", "is"]);
+    table.load_style(presets::NOTHING).set_header([
+        "file",
+        "bytes",
+        "official (some rounded)",
+        "lines",
+        "official",
+        "is",
+    ]);
     for file in files {
-        let official = file.official_lines.map_or("not known".into(), |lines| lines.to_string());
+        let known = |n: Option<u64>| n.map_or("not known".into(), |n| n.to_string());
+        let entry = Entry::of(&config.raw).and_then(|e| e.files.iter().find(|f| f.name == file.name));
+        let (bytes, lines) =
+            (entry.and_then(|official| official.bytes), file.official_lines.map(|n| n as u64));
         let is = match &file.verdict {
             Some((provenance, note)) if note.is_empty() => provenance.to_string(),
             Some((provenance, note)) => format!("{provenance}: {note}"),
             None => "no checksum is known".into(),
         };
-        table.add_row([file.name.clone(), file.bytes.to_string(), file.lines.to_string(), official, is]);
+        table.add_row([
+            file.name.clone(),
+            file.bytes.to_string(),
+            known(bytes),
+            file.lines.to_string(),
+            known(lines),
+            is,
+        ]);
     }
-    for column in 1..4 {
-        table.column_mut(column).expect("five columns").set_cell_alignment(CellAlignment::Right);
+    for column in 1..5 {
+        table.column_mut(column).expect("six columns").set_cell_alignment(CellAlignment::Right);
     }
     format!("{}\n\n{}\n", folder.display(), table.trim_fmt())
 }
