@@ -14,6 +14,9 @@ mod config;
 mod dataset;
 pub mod douban;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ids;
 pub mod industrial;
 pub mod kuairand;
