@@ -166,7 +166,7 @@ pub fn small_cache(set: &Set) -> Vec<u8> {
     std::fs::read(path).expect("the file that was just written")
 }
 
-/// Reads a cache file with this content, as it is and with checksums that fit it.
+/// Reads a cache file with this content, as it is and with a checksum of its footer that fits it.
 pub fn cache_file(set: &Set, content: &[u8]) {
     let path = set.folder.path().join("cache");
     std::fs::write(&path, content).expect("room for a cache");
