@@ -39,10 +39,33 @@ impl World {
         let files = simulator.files();
         let mut world = World { place, config, folder, files, over, cache: Vec::new() };
         world.shorten();
-        world.prepare().unwrap_or_else(|message| panic!("{dataset} as it should be: {message}"));
-        world.cache = world.cached();
-        assert_eq!(world.cache.len(), 1, "{dataset}");
+        world.make_cache();
         world
+    }
+
+    /// Amazon with files of ratings alone in place of the reviews.
+    pub fn amazon_ratings() -> World {
+        let mut world = World::new("amazon-5core");
+        let in_place_of = |file: &&str| {
+            let text = String::from_utf8(world.text(file)).unwrap();
+            let ratings: String = text.lines().map(rating).collect();
+            std::fs::remove_file(world.folder.join(file)).unwrap();
+            let category = file.strip_prefix("reviews_").unwrap().strip_suffix("_5.json.gz").unwrap();
+            let name = format!("ratings_{category}.csv");
+            std::fs::write(world.folder.join(&name), ratings).unwrap();
+            world.config.loader.files().into_iter().find(|own| *own == name).unwrap()
+        };
+        world.files = world.files.iter().map(in_place_of).collect();
+        std::fs::remove_dir_all(&world.place.roots.cache).unwrap();
+        world.make_cache();
+        world
+    }
+
+    fn make_cache(&mut self) {
+        let dataset = &self.config.dataset;
+        self.prepare().unwrap_or_else(|message| panic!("{dataset} as it should be: {message}"));
+        self.cache = self.cached();
+        assert_eq!(self.cache.len(), 1, "{}", self.config.dataset);
     }
 
     fn shorten(&self) {
@@ -119,6 +142,17 @@ impl World {
             std::fs::remove_file(self.place.roots.cache.join(name)).unwrap();
         }
     }
+}
+
+/// The line of a review in a file of ratings.
+fn rating(review: &str) -> String {
+    let value = |key: &str| {
+        let start = review.find(&format!("\"{key}\": ")).unwrap() + key.len() + 4;
+        let end = start + review[start..].find([',', '}']).unwrap();
+        review[start..end].trim_matches('"')
+    };
+    let [user, item, rating, time] = ["reviewerID", "asin", "overall", "unixReviewTime"].map(value);
+    format!("{user},{item},{rating},{time}\n")
 }
 
 /// The smallest simulation of a dataset.
