@@ -248,6 +248,10 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
             with("k: 20", "k: 70"),
             "x.yaml:11:43: split.k: 70 should be at least 1 and less than a third of threshold (200)"
         );
+        // Three times this is 2 to the 64th and 2.
+        assert!(
+            with("k: 20", "k: 6148914691236517206").starts_with("x.yaml:11:43: split.k: 6148914691236517206")
+        );
         assert_eq!(with(", k: 20", ""), "x.yaml:11:10: split.plan: this plan needs the key k");
         assert_eq!(with("k: 20", "k: 20, seed: 1"), "x.yaml:11:50: split.seed: this plan has no such key");
         assert_eq!(
@@ -275,6 +279,12 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
             message(&GOOD.replace("k: 20", "k: null")),
             "x.yaml:11:10: split.plan: this plan needs the key k"
         );
+    }
+
+    #[test]
+    fn keys_that_are_no_words() {
+        assert!(message(&format!("{GOOD}'': 1\n")).contains("unknown field ``, expected one of `dataset`"));
+        assert!(message("é: 1\n").starts_with("x.yaml:1:1: é: unknown field `é`"));
     }
 
     #[test]

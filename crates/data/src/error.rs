@@ -60,12 +60,6 @@ pub enum Error {
         /// What the machine has, in GiB.
         available: f64,
     },
-    /// Raw files that are not what they were a moment ago.
-    #[error("{}: the raw files changed while they were read; try again when nothing writes them", folder.display())]
-    Changed {
-        /// The raw folder.
-        folder: PathBuf,
-    },
     /// A file or folder that cannot be read or written.
     #[error("{}: {what}: {source}", path.display())]
     Io {
@@ -75,6 +69,12 @@ pub enum Error {
         what: &'static str,
         /// The system's answer.
         source: std::io::Error,
+    },
+    /// A raw file, or a folder of them, that is read several times and was not the same each time.
+    #[error("{}: the file changed while it was read; start again when nothing writes to it", file.display())]
+    Changed {
+        /// The file.
+        file: PathBuf,
     },
     /// A path that is a folder where a file belongs, or a file where a folder belongs.
     #[error("{}: found {found}, expected {expected}", path.display())]
@@ -86,7 +86,7 @@ pub enum Error {
         /// What it should be.
         expected: &'static str,
     },
-    /// A cache file that cannot be used. `prepare` makes it anew and never returns this.
+    /// A cache file that cannot be written, or read. One that is damaged is made anew by `prepare`, without this error.
     #[error("{}: {message}", file.display())]
     Cache {
         /// The cache file.

@@ -56,7 +56,7 @@ impl Material {
             Material::Raw { read: Some(raw), .. } => Ok(raw),
             Material::Raw { folder, hash, read: None } => {
                 let raw = config.open_raw(&folder)?;
-                if raw.hash() == hash { Ok(raw) } else { Err(Error::Changed { folder }) }
+                if raw.hash() == hash { Ok(raw) } else { Err(Error::Changed { file: folder }) }
             }
             Material::Simulation(params, tables) => {
                 let simulator = config.loader.simulator();

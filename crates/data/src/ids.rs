@@ -105,9 +105,9 @@ impl Numbers {
         *place - 1
     }
 
-    /// The number of an id that was seen before.
-    pub fn of(&self, raw: u32) -> u32 {
-        self.known.get(raw) - 1
+    /// The number of an id, none where it was not seen before.
+    pub fn of(&self, raw: u32) -> Option<u32> {
+        self.known.get(raw).checked_sub(1)
     }
 
     /// How many there are.
@@ -202,10 +202,8 @@ mod tests {
         assert_eq!(Dense::new(&[]), Dense::default());
         let mut numbers = Numbers::default();
         assert_eq!([7, 0, 7, 900_000_000, 0].map(|raw| numbers.number(raw)), [0, 1, 0, 2, 1]);
-        assert_eq!(
-            (numbers.of(900_000_000), &numbers.raw[..], numbers.len()),
-            (2, &[7, 0, 900_000_000][..], 3)
-        );
+        assert_eq!([900_000_000, 0, 8].map(|raw| numbers.of(raw)), [Some(2), Some(1), None]);
+        assert_eq!((&numbers.raw[..], numbers.len()), (&[7, 0, 900_000_000][..], 3));
         assert_eq!(counts(&dense.ids, 4), [2, 2, 1, 0]);
     }
 

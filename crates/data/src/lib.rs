@@ -16,6 +16,9 @@ mod config;
 mod dataset;
 pub mod douban;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod ids;
 pub mod industrial;

@@ -23,7 +23,7 @@ pub(crate) fn check(folder: &Path, bytes: u64, needed: u64) -> Result<()> {
 }
 
 /// Memory that is free or can be made so.
-fn available() -> Result<u64> {
+pub(crate) fn available() -> Result<u64> {
     let path = Path::new("/proc/meminfo");
     let text = std::fs::read_to_string(path).map_err(Error::io(path, "cannot read the free memory"))?;
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));

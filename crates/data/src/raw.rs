@@ -1,17 +1,19 @@
 //! Raw folders: their files' bytes, and what checksums say about them.
+#[cfg(test)]
+mod changing;
 mod known;
 mod large;
 mod memo;
 
+pub(crate) use known::Judgement;
 pub use known::{Checksum, KnownFile};
 pub use large::LargeFile;
 #[cfg(test)]
 pub(crate) use large::PIECE;
-pub(crate) use large::pieces;
+pub(crate) use large::pieces_of;
 pub(crate) use memo::{Found, Memo};
 
-use crate::{Error, Provenance, Result};
-pub(crate) use known::Judgement;
+use crate::{Error, Provenance, Result, memory};
 use known::{Content, judge};
 use rayon::prelude::*;
 use std::io::Read;
@@ -49,6 +51,8 @@ impl RawFiles {
     /// Reads the files called `names`. That some are missing is an error that names all the missing ones.
     pub fn read(folder: &Path, names: &[&str]) -> Result<RawFiles> {
         check_present(folder, names)?;
+        let bytes = memory::size(folder, names);
+        memory::check(folder, bytes, bytes)?;
         // Side by side, for decompression takes time; the first error in the order of the names is reported.
         let files: Vec<Result<RawFile>> = names.par_iter().map(|n| read(folder, n)).collect();
         let files = files.into_iter().collect::<Result<_>>()?;
@@ -176,12 +180,17 @@ impl FileContent<'_> {
 
 /// An error where the folder is none or lacks some of the files.
 fn check_present(folder: &Path, names: &[&str]) -> Result<()> {
-    if !folder.is_dir() {
+    let kind = std::fs::metadata(folder).map_err(Error::io(folder, "cannot read the folder"))?;
+    if !kind.is_dir() {
         let (found, expected) = ("something that is no folder", "a folder with raw files");
         return Err(Error::WrongKind { path: folder.into(), found, expected });
     }
-    let missing: Vec<String> =
-        names.iter().filter(|n| !folder.join(n).exists()).map(|n| n.to_string()).collect();
+    let mut missing = Vec::new();
+    for name in names {
+        if !is_there(&folder.join(name))? {
+            missing.push(name.to_string());
+        }
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -192,8 +201,27 @@ fn check_present(folder: &Path, names: &[&str]) -> Result<()> {
     Err(Error::MissingFiles { folder: folder.into(), missing, expected })
 }
 
+/// Whether there is a file. One that cannot be looked at is not missing: the reason must come to light.
+fn is_there(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(Error::io(path, FAILED))
+}
+
+/// An error where the path is anything but a file: a pipe would be waited for, and could be read only once.
+fn check_kind(path: &Path) -> Result<()> {
+    let kind = std::fs::metadata(path).map_err(Error::io(path, FAILED))?.file_type();
+    let found = match kind {
+        _ if kind.is_file() => return Ok(()),
+        _ if kind.is_dir() => "a folder",
+        _ => "something that is no file",
+    };
+    Err(Error::WrongKind { path: path.into(), found, expected: "a file" })
+}
+
+/// What is said of files that cannot be read.
+const FAILED: &str = "cannot read the file";
+
 fn click_probability(folder: &Path) -> Result<Option<RawFile>> {
-    match folder.join(CLICK_PROBABILITY).exists() {
+    match is_there(&folder.join(CLICK_PROBABILITY))? {
         true => read(folder, CLICK_PROBABILITY).map(Some),
         false => Ok(None),
     }
@@ -201,10 +229,8 @@ fn click_probability(folder: &Path) -> Result<Option<RawFile>> {
 
 fn read(folder: &Path, name: &str) -> Result<RawFile> {
     let path = folder.join(name);
-    if path.is_dir() {
-        return Err(Error::WrongKind { path, found: "a folder", expected: "a file" });
-    }
-    let mut bytes = std::fs::read(&path).map_err(Error::io(&path, "cannot read the file"))?;
+    check_kind(&path)?;
+    let mut bytes = std::fs::read(&path).map_err(Error::io(&path, FAILED))?;
     if name.ends_with(".gz") {
         bytes = decompressed(&path, &bytes)?;
     }
@@ -214,7 +240,10 @@ fn read(folder: &Path, name: &str) -> Result<RawFile> {
 /// The content of a gzip file. The place of an error is that in the text up to which it could be decompressed.
 fn decompressed(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    let result = flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut out);
+    // A thousand times the file's length can come out. The vector doubles as it grows, so half of what is free is the most.
+    let most = memory::available()? / 2;
+    let result = flate2::read::MultiGzDecoder::new(bytes).take(most + 1).read_to_end(&mut out);
+    memory::check(path, out.len() as u64, 2 * out.len() as u64)?;
     result.map(|_| ()).map_err(|e| Error::Input {
         file: path.into(),
         line: 1 + memchr::memchr_iter(b'\n', &out).count(),

@@ -226,7 +226,9 @@ impl MinMax {
     pub fn scaled(self, value: f64) -> f32 {
         let MinMax(lo, hi) = self;
         let scale = if hi > lo { 1.0 / (hi - lo) } else { 0.0 };
-        ((value - lo) * scale) as f32
+        // Of numbers that are next to each other around 0 it is infinite.
+        let scaled = if scale.is_finite() { (value - lo) * scale } else { (value - lo) / (hi - lo) };
+        scaled as f32
     }
 }
 
@@ -238,5 +240,6 @@ mod tests {
     fn scaling() {
         assert_eq!(min_max([3.0, 1.0, 2.0].into_iter()), [1.0, 0.0, 0.5]);
         assert_eq!(min_max([7.0, 7.0].into_iter()), [0.0, 0.0]);
+        assert_eq!(min_max([0.0, 4e-320, 2e-320].into_iter()), [0.0, 1.0, 0.5]);
     }
 }

@@ -1,6 +1,6 @@
-//! Every kind of broken file of Ali-CCP, with the exact place in the message.
+//! Broken files of Ali-CCP, message by message.
 use crate::ali_ccp::config;
-use crate::common::{Place, line, message};
+use crate::common::{line, message};
 
 const SAMPLES: &str = "sample_skeleton_train.csv";
 const TEST_SAMPLES: &str = "sample_skeleton_test.csv";
@@ -128,27 +128,6 @@ fn common_features() {
 }
 
 #[test]
-fn cut_and_empty_files() {
-    for file in [SAMPLES, TEST_SAMPLES, COMMON, "common_features_test.csv"] {
-        let row = match file.starts_with("sample") {
-            true => "sample id,click,purchase,index,feature count,feature list",
-            false => "index,feature count,feature list",
-        };
-        expect(file, |_| Vec::new(), &format!("1:1: found an empty file, expected lines {row}"));
-    }
-    let cut = |mut bytes: Vec<u8>| {
-        bytes.truncate(bytes.len() - 4);
-        bytes
-    };
-    expect(
-        TEST_SAMPLES,
-        cut,
-        "4:51: found the end of the file in the middle of line 4 (no line feed after it), expected a whole line sample \
-         id,click,purchase,index,feature count,feature list ending in a line feed",
-    );
-}
-
-#[test]
 fn scenarios() {
     // Line 4 of the test file is the third of its rows that are kept.
     check(
@@ -176,15 +155,4 @@ fn scenarios() {
             "1:1: found the scenarios 300001 (6 rows), 300003 (2 rows), 300002 (2 rows) in both files together, {apart}"
         ),
     );
-}
-
-#[test]
-fn missing_files() {
-    let place = Place::new();
-    for file in [TEST_SAMPLES, COMMON] {
-        std::fs::remove_file(place.roots.raw.join("ali-ccp").join(file)).unwrap();
-    }
-    let message = place.prepare(&config()).unwrap_err().to_string();
-    let want = "sample_skeleton_test.csv, common_features_train.csv missing; the folder must hold";
-    assert!(message.contains(want), "{message}");
 }

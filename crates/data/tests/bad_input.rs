@@ -1,4 +1,4 @@
-//! Every kind of broken file, with the exact place in the message.
+//! Broken files of MovieLens, message by message. (`bad_matrix` breaks every file of every dataset.)
 use crate::common::{Place, config, line, message};
 
 #[track_caller]
@@ -59,7 +59,7 @@ fn ratings_1m() {
 }
 
 #[test]
-fn cut_files() {
+fn files_cut_at_any_byte() {
     let whole = "expected a whole line UserID::MovieID::Rating::Timestamp ending in a line feed";
     for cut in [1, 3, 8, 17] {
         let message = message(&config("1m"), "ratings.dat", |mut b| {
@@ -69,30 +69,6 @@ fn cut_files() {
         let found = "found the end of the file in the middle of line 37 (no line feed after it)";
         assert_eq!(message, format!("ratings.dat:37:{}: {found}, {whole}", 20 - cut), "{cut}");
     }
-    let half = |mut b: Vec<u8>| {
-        b.truncate(b.len() / 2);
-        b
-    };
-    for (layout, file) in [
-        ("1m", "users.dat"),
-        ("1m", "movies.dat"),
-        ("100k", "u.data"),
-        ("100k", "u.user"),
-        ("100k", "u.item"),
-    ] {
-        assert!(message(&config(layout), file, half).contains("in the middle of line"), "{file}");
-        let row = |_| Vec::new();
-        assert!(
-            message(&config(layout), file, row)
-                .starts_with(&format!("{file}:1:1: found an empty file, expected lines "))
-        );
-    }
-    expect(
-        "1m",
-        "ratings.dat",
-        |_| vec![],
-        "ratings.dat:1:1: found an empty file, expected lines UserID::MovieID::Rating::Timestamp",
-    );
 }
 
 #[test]
@@ -204,50 +180,6 @@ fn files_100k() {
 }
 
 #[test]
-fn missing_and_unreadable_files() {
-    let place = Place::new();
-    let folder = place.roots.raw.join("movielens-1m");
-    let result = |place: &Place| place.prepare(&config("1m")).unwrap_err().to_string();
-
-    std::fs::remove_file(folder.join("users.dat")).unwrap();
-    std::fs::remove_file(folder.join("movies.dat")).unwrap();
-    let all = "the folder must hold ratings.dat, users.dat, movies.dat";
-    let rest = "(data is simulated only where the whole folder is absent)";
-    assert_eq!(result(&place), format!("{}: users.dat, movies.dat missing; {all} {rest}", folder.display()));
-
-    let place = Place::new();
-    let users = place.raw("1m", "users.dat");
-    std::fs::remove_file(&users).unwrap();
-    std::fs::create_dir(&users).unwrap();
-    assert_eq!(result(&place), format!("{}: found a folder, expected a file", users.display()));
-
-    let place = Place::new();
-    let folder = place.roots.raw.join("movielens-1m");
-    std::fs::remove_dir_all(&folder).unwrap();
-    std::fs::write(&folder, "").unwrap();
-    let want =
-        format!("{}: found something that is no folder, expected a folder with raw files", folder.display());
-    assert_eq!(result(&place), want);
-}
-
-#[test]
-fn no_permission() {
-    use std::os::unix::fs::PermissionsExt;
-    let place = Place::new();
-    let users = place.raw("1m", "users.dat");
-    std::fs::set_permissions(&users, std::fs::Permissions::from_mode(0o000)).unwrap();
-    if std::fs::read(&users).is_ok() {
-        println!("skipped: this user may read everything");
-        return;
-    }
-    let message = place.prepare(&config("1m")).unwrap_err().to_string();
-    assert!(
-        message.starts_with(&format!("{}: cannot read the file: Permission denied", users.display())),
-        "{message}"
-    );
-}
-
-#[test]
 fn probabilities_of_another_length() {
     let place = Place::new();
     let path = place.raw("1m", "click_probability.f32");
@@ -255,6 +187,43 @@ fn probabilities_of_another_length() {
     let message = place.prepare(&config("1m")).unwrap_err().to_string();
     assert!(
         message.ends_with("found 140 bytes, expected 37 probabilities of 4 bytes each, one per row"),
+        "{message}"
+    );
+}
+
+#[test]
+fn no_folder() {
+    let place = Place::new();
+    let folder = place.roots.raw.join("movielens-1m");
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    let message = || place.prepare(&config("1m")).unwrap_err().to_string();
+    let want =
+        format!("{}: found something that is no folder, expected a folder with raw files", folder.display());
+    assert_eq!(message(), want);
+    // A link to nowhere is no reason to simulate.
+    std::fs::remove_file(&folder).unwrap();
+    std::os::unix::fs::symlink("/nowhere", &folder).unwrap();
+    let message = message();
+    assert!(
+        message.starts_with(&format!("{}: cannot read the folder: No such file", folder.display())),
+        "{message}"
+    );
+}
+
+#[test]
+fn files_that_memory_cannot_hold() {
+    let place = Place::new();
+    // A file with a hole takes no room on the disk.
+    std::fs::File::options()
+        .write(true)
+        .open(place.raw("1m", "ratings.dat"))
+        .unwrap()
+        .set_len(1 << 43)
+        .unwrap();
+    let message = place.prepare(&config("1m")).unwrap_err().to_string();
+    assert!(
+        message.contains("movielens-1m: 8796 GB of raw files need about 8192 GiB of memory, and "),
         "{message}"
     );
 }

@@ -1,5 +1,5 @@
-//! Every kind of broken file of Taobao display ads and CIKM 2019, with the exact place in the message.
-use crate::common::{Place, line, message, shop};
+//! Broken files of Taobao display ads and CIKM 2019, message by message.
+use crate::common::{line, message, shop};
 
 #[track_caller]
 fn expect(loader: &str, file: &str, edit: impl Fn(Vec<u8>) -> Vec<u8>, want: &str) {
@@ -215,58 +215,5 @@ fn the_sister_set_is_recognised() {
         ("item.csv", "5\t1\t2\t3\t99.5\n", 2),
     ] {
         expect("cikm_ecomm", file, |_| text.into(), &format!("1:{column}: {want}"));
-    }
-}
-
-#[test]
-fn cut_and_empty_files() {
-    for (loader, file, header) in [
-        ("taobao_ad", "raw_sample.csv", "user,time_stamp,adgroup_id,pid,nonclk,clk"),
-        ("taobao_ad", "ad_feature.csv", "adgroup_id,cate_id,campaign_id,customer,brand,price"),
-        (
-            "taobao_ad",
-            "user_profile.csv",
-            "userid,cms_segid,cms_group_id,final_gender_code,age_level,pvalue_level,shopping_level,occupation,\
-             new_user_class_level",
-        ),
-        ("cikm_ecomm", "user_behavior.csv", "user id,item id,behaviour,time"),
-        ("cikm_ecomm", "user.csv", "user id,gender,age,purchasing power"),
-        ("cikm_ecomm", "item.csv", "item id,category id,shop id,brand id"),
-    ] {
-        expect(loader, file, |_| vec![], &format!("1:1: found an empty file, expected lines {header}"));
-        let cut = message(&shop(loader), file, |mut b| {
-            b.pop();
-            b
-        });
-        let want = format!("(no line feed after it), expected a whole line {header} ending in a line feed");
-        assert!(
-            cut.contains("found the end of the file in the middle of line ") && cut.ends_with(&want),
-            "{cut}"
-        );
-        if loader == "taobao_ad" {
-            let only = format!("{header}\n");
-            let want = format!("2:1: found the end of the file after its header, expected lines {header}");
-            expect(loader, file, |_| only.clone().into(), &want);
-            let cut = format!("1:{}: found the end of the file in the middle of line 1 ", header.len() + 1);
-            let message = message(&shop(loader), file, |_| header.into());
-            assert!(message.starts_with(&format!("{file}:{cut}")), "{message}");
-        }
-    }
-}
-
-#[test]
-fn missing_files() {
-    for (loader, folder, first, rest) in [
-        ("taobao_ad", "taobao-ad", "raw_sample.csv", "raw_sample.csv, ad_feature.csv, user_profile.csv"),
-        ("cikm_ecomm", "cikm2019-ecomm", "user_behavior.csv", "user_behavior.csv, user.csv, item.csv"),
-    ] {
-        let place = Place::new();
-        let folder = place.roots.raw.join(folder);
-        std::fs::remove_file(folder.join(first)).unwrap();
-        let want = format!(
-            "{}: {first} missing; the folder must hold {rest} (data is simulated only where the whole folder is absent)",
-            folder.display()
-        );
-        assert_eq!(place.prepare(&shop(loader)).unwrap_err().to_string(), want);
     }
 }

@@ -1,10 +1,10 @@
 //! `common_features_*.csv`: what the impressions of a user's moment share.
 use super::list::{Single, check_count, entries};
 use super::{CHANNELS, INDEX, USER, index};
+use crate::raw::LargeFile;
 use crate::text::{Bad, Fields, show, stream_lines};
 use crate::{Error, Result};
 use std::collections::HashMap;
-use std::path::Path;
 
 /// Rows of common features, in file order.
 #[derive(Default)]
@@ -36,13 +36,13 @@ impl Common {
     }
 
     /// Appends the rows of a file, with this many behaviours of each channel; gives their places by their indices.
-    pub(super) fn read(&mut self, file: &Path, name: &str, per_channel: usize) -> Result<HashMap<u64, u32>> {
+    pub(super) fn read(&mut self, file: &LargeFile, per_channel: usize) -> Result<HashMap<u64, u32>> {
         let before = self.rows();
         let row = "index,feature count,feature list";
         stream_lines(
             file,
             row,
-            |out, text| line(out, text, name, per_channel),
+            |out, text| line(out, text, &file.name, per_channel),
             |part: Part| {
                 self.append(part.rows);
                 Ok(())
@@ -52,7 +52,7 @@ impl Common {
         for (row, index) in self.index.iter().enumerate().skip(before) {
             if let Some(first) = row_of.insert(*index, row as u32) {
                 return Err(Error::Input {
-                    file: file.into(),
+                    file: file.path.clone(),
                     line: row - before + 1,
                     column: 1,
                     found: format!(

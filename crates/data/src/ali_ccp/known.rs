@@ -5,10 +5,9 @@ use super::skeleton::{self, Samples, fourth_scenario};
 use super::vocabulary::{Buckets, Counts, Values, Vocabulary};
 use super::{CHANNELS, COMBINATIONS, FILES, ITEM, SCENARIOS, Settings, validates};
 use crate::loader::{AliCcpBehaviours, Combinations};
-use crate::raw::RawFiles;
+use crate::raw::{LargeFile, RawFiles};
 use crate::{Error, Part, Result, Spans};
 use std::collections::HashMap;
-use std::path::Path;
 
 /// What all impressions have in common, and what stands for their ids.
 pub(super) struct Known {
@@ -41,7 +40,7 @@ impl Known {
         let mut training = 0;
         for name in &FILES[2..] {
             training = common.rows();
-            row_of.push(common.read(&raw.large(name).path, name, per_channel)?);
+            row_of.push(common.read(raw.large(name), per_channel)?);
         }
         let row_of: [_; 2] = row_of.try_into().expect("two files");
         let part_of = |row: usize| match common.index[row] {
@@ -51,7 +50,7 @@ impl Known {
         };
         let parts: Vec<Part> = (0..common.rows()).map(part_of).collect();
         let mut count = Count::new(settings, &parts);
-        for_all(raw, &row_of, settings, |path, samples| count.add(path, samples))?;
+        for_all(raw, &row_of, settings, |file, samples| count.add(file, samples))?;
         tracing::info!(
             "{} of {} rows have a purchase without a click and are left out; {} entries of fields with one id are not the \
              largest of their line's and are left out",
@@ -93,9 +92,12 @@ impl Known {
         })
     }
 
-    /// Hands all impressions to `take`, some at a time.
+    /// Hands all impressions to `take`, some at a time. What the first pass has not seen was not there.
     pub fn samples(&self, raw: &RawFiles, mut take: impl FnMut(Samples) -> Result<()>) -> Result<()> {
-        for_all(raw, &self.row_of, self.settings, |_, samples| take(samples))
+        for_all(raw, &self.row_of, self.settings, |file, samples| {
+            let known = samples.scenario.iter().all(|id| self.scenarios.contains(id));
+            if known { take(samples) } else { Err(file.changed()) }
+        })
     }
 
     /// The most behaviours of a row.
@@ -111,12 +113,20 @@ fn for_all(
     raw: &RawFiles,
     row_of: &[HashMap<u64, u32>; 2],
     settings: Settings,
-    mut take: impl FnMut(&Path, Samples) -> Result<()>,
+    mut take: impl FnMut(&LargeFile, Samples) -> Result<()>,
 ) -> Result<()> {
     let with_values = settings.combinations == Combinations::IdAndValue;
     for (file, row_of) in [0, 1].into_iter().zip(row_of) {
         let samples = raw.large(FILES[file]);
-        skeleton::read(samples, FILES[2 + file], row_of, with_values, |part| take(&samples.path, part))?;
+        // Every line is a row, as when they were counted.
+        let mut of = 0;
+        skeleton::read(samples, FILES[2 + file], row_of, with_values, |part| {
+            of += part.of;
+            if of <= samples.lines { take(samples, part) } else { Err(samples.changed()) }
+        })?;
+        if of != samples.lines {
+            return Err(samples.changed());
+        }
     }
     Ok(())
 }
@@ -140,7 +150,7 @@ struct Count<'a> {
     /// Rows of the files, with those that are left out.
     of: usize,
     /// Rows of the files before this one.
-    before: (std::path::PathBuf, usize),
+    before: (String, usize),
     dropped: usize,
     surplus: usize,
 }
@@ -167,13 +177,13 @@ impl<'a> Count<'a> {
         }
     }
 
-    fn add(&mut self, path: &Path, samples: Samples) -> Result<()> {
-        if self.before.0 != path {
-            self.before = (path.into(), self.of);
+    fn add(&mut self, file: &LargeFile, samples: Samples) -> Result<()> {
+        if self.before.0 != file.name {
+            self.before = (file.name.clone(), self.of);
         }
         for (row, common) in samples.common.iter().enumerate() {
             self.rows[*common as usize] += 1;
-            self.scenario(&samples, row)?;
+            self.scenario(file, &samples, row)?;
             if let Some(moments) = &mut self.moments {
                 moments.add((self.of - self.dropped + row) as u32, *common);
             }
@@ -201,13 +211,13 @@ impl<'a> Count<'a> {
         Ok(())
     }
 
-    fn scenario(&mut self, samples: &Samples, row: usize) -> Result<()> {
+    fn scenario(&mut self, file: &LargeFile, samples: &Samples, row: usize) -> Result<()> {
         let id = samples.scenario[row];
         match self.scenarios.iter().position(|(_, known)| *known == id) {
             Some(place) => self.scenarios[place].0 += 1,
             None if self.scenarios.len() == SCENARIOS.len() => {
                 let place = self.of - self.before.1 + samples.chosen()[row] as usize;
-                return Err(fourth_scenario(&self.before.0, place, id, &self.scenarios)?);
+                return Err(fourth_scenario(file, place, id, &self.scenarios)?);
             }
             None => self.scenarios.push((1, id)),
         }

@@ -6,7 +6,6 @@ use crate::text::{Bad, Fields, show, stream_lines};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::io::BufRead;
-use std::path::Path;
 
 /// Some impressions, in the order of the files; without those that have a purchase and no click.
 #[derive(Default)]
@@ -50,7 +49,7 @@ pub(super) fn read(
         }
         line(out, text, &file.name, common, row_of)
     };
-    stream_lines(&file.path, ROW, parse, take)
+    stream_lines(file, ROW, parse, take)
 }
 
 impl Samples {
@@ -100,15 +99,16 @@ impl Samples {
 
 /// The error about a scenario too many, which the line at this place (from 0) has.
 pub(super) fn fourth_scenario(
-    path: &Path,
+    file: &LargeFile,
     place: usize,
     scenario: u32,
     known: &[(usize, u32)],
 ) -> Result<Error> {
+    let path = &file.path;
     let failed = |e| Error::io(path, "cannot read the file")(e);
     let mut lines = std::io::BufReader::new(std::fs::File::open(path).map_err(failed)?).split(b'\n');
-    let text = lines.nth(place).expect("a line that was parsed").map_err(failed)?;
-    let list = memchr::memrchr(b',', &text).expect("a line that was parsed") + 1;
+    let text = lines.nth(place).ok_or_else(|| file.changed())?.map_err(failed)?;
+    let list = memchr::memrchr(b',', &text).ok_or_else(|| file.changed())? + 1;
     let mut column = list + 1;
     let _ = entries(&text[list..], list + 1, |e| {
         if e.field == SCENARIO.as_bytes() {

@@ -71,7 +71,10 @@ impl<'a> Maker<'a> {
 
     fn view(&mut self, mut samples: Samples) -> View {
         let Known { scenarios, parts, .. } = self.known;
-        let place = |id: &u32| scenarios.iter().position(|own| own == id).expect("one of the three") as u16;
+        let place = |id: &u32| {
+            scenarios.iter().position(|own| own == id).expect("one of the three, as the samples are checked")
+                as u16
+        };
         let scenario: Vec<u16> = samples.scenario.par_iter().map(place).collect();
         let session = self.sessions.numbers(&samples.common, &scenario);
 

@@ -49,7 +49,9 @@ pub(crate) const INSTEAD: &str = "each .json.gz file also as .json, or ratings_<
 
 /// The name of each domain's file in this folder; the preferred name where it has none.
 pub(crate) fn files_in(folder: &Path) -> Vec<&'static str> {
-    let here = |names: &[&'static str; 3]| names.iter().find(|name| folder.join(name).exists()).copied();
+    // A link to nowhere counts too, so that it is named as missing and no other name is taken in its place.
+    let is_there = |name: &&&str| folder.join(name).symlink_metadata().is_ok();
+    let here = |names: &[&'static str; 3]| names.iter().find(is_there).copied();
     FILES.iter().map(|names| here(names).unwrap_or(names[0])).collect()
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Behaviours {
 impl Behaviours {
     /// Hands the file's rows to `take`, some at a time.
     pub fn read(file: &LargeFile, take: impl FnMut(Behaviours) -> Result<()>) -> Result<()> {
-        stream_lines(&file.path, "user id,item id,behaviour,time", line, take)
+        stream_lines(file, "user id,item id,behaviour,time", line, take)
     }
 
     /// How many rows there are.

@@ -65,7 +65,8 @@ pub(super) fn stream<'a>(
     let known = Known::read(behaviours)?;
     let mut fields = side(Role::User, USER_FIELDS, users, &known.user);
     fields.extend(side(Role::Item, ITEM_FIELDS, items, &known.item));
-    let schema = view(&known, &fields, Behaviours::default()).schema;
+    let none = view(&known, &fields, Behaviours::default());
+    let schema = none.expect("no rows, all of whose ids are known").schema;
     let of = known.rows;
     let rows = move |take: &mut Take| {
         let mut waiting = Behaviours::default();
@@ -73,21 +74,26 @@ pub(super) fn stream<'a>(
         let mut give = |part: Behaviours| {
             let chosen: Vec<u32> = (before..before + part.len() as u32).collect();
             before += part.len() as u32;
-            take(view(&known, &fields, part).rows, &chosen)
+            // What the first pass has not seen was not there.
+            let view = view(&known, &fields, part).filter(|_| before as usize <= of);
+            take(view.ok_or_else(|| behaviours.changed())?.rows, &chosen)
         };
         Behaviours::read(behaviours, |part| {
             waiting.append(part);
             if waiting.len() < PIECE { Ok(()) } else { give(std::mem::take(&mut waiting)) }
         })?;
-        if waiting.len() == 0 { Ok(()) } else { give(waiting) }
+        if waiting.len() > 0 {
+            give(waiting)?;
+        }
+        if before as usize == of { Ok(()) } else { Err(behaviours.changed()) }
     };
     Ok(Stream { schema, of, rows: Box::new(rows) })
 }
 
-/// Builds schema, columns and labels of some rows.
-fn view(known: &Known, fields: &[Side], rows: Behaviours) -> View {
-    let item: Vec<u32> = rows.item.iter().map(|raw| known.item.of(*raw)).collect();
-    let user: Vec<u32> = rows.user.iter().map(|raw| known.user.of(*raw)).collect();
+/// Builds schema, columns and labels of some rows; none where an id is not known.
+fn view(known: &Known, fields: &[Side], rows: Behaviours) -> Option<View> {
+    let item = rows.item.iter().map(|raw| known.item.of(*raw)).collect::<Option<Vec<u32>>>()?;
+    let user = rows.user.iter().map(|raw| known.user.of(*raw)).collect::<Option<Vec<u32>>>()?;
     let mut out = Builder::default();
     out.ids("item_id", Role::Item, Kind::Id, known.item.len() + 1, Column::Id(item.clone()));
     out.ids("user_id", Role::User, Kind::Id, known.user.len() + 1, Column::Id(user.clone()));
@@ -102,7 +108,7 @@ fn view(known: &Known, fields: &[Side], rows: Behaviours) -> View {
     );
     out.real("count", Role::Item, gather(&known.count, &item));
     let time = rows.time.iter().map(|t| i64::from(*t)).collect();
-    out.view([("buy", rows.buy)]).with_side(&["item_id", "count"]).with_time(time)
+    Some(out.view([("buy", rows.buy)]).with_side(&["item_id", "count"]).with_time(time))
 }
 
 /// The fields of `table` for the users or items `ids`.

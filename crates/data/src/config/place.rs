@@ -57,7 +57,7 @@ impl Place<'_> {
             Some((path, rest)) if !path.contains(' ') => (path, rest),
             _ => ("", message),
         };
-        let named = message.split('`').nth(1).filter(|_| message.contains(" field "));
+        let named = message.split('`').nth(1).filter(|key| message.contains(" field ") && !key.is_empty());
         let keys: Vec<&str> = path.split('.').chain(named).filter(|k| !k.is_empty()).collect();
         // The reader points at the start of the mapping; an unknown key can be pointed at itself.
         if let Some(key) = named.filter(|_| message.starts_with("unknown")) {

@@ -75,7 +75,7 @@ impl RawSplit {
             PlanName::ByTime => SplitPlan::ByTime { train, valid, test },
             PlanName::ColdItem => {
                 let (threshold, k) = (self.threshold.unwrap_or_default(), self.k.unwrap_or_default());
-                if k == 0 || threshold <= 3 * k {
+                if k == 0 || threshold <= k.saturating_mul(3) {
                     let message =
                         format!("{k} should be at least 1 and less than a third of threshold ({threshold})");
                     return Err(place.at(&["split", "k"], 0, message));

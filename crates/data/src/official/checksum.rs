@@ -1,7 +1,7 @@
 //! Whether what came over the network is what the publisher put there.
 use super::problem::problem;
 use super::{Archive, Progress};
-use crate::raw::pieces;
+use crate::raw::pieces_of;
 use crate::{Error, Result};
 use flate2::read::MultiGzDecoder;
 use md5::Md5;
@@ -73,7 +73,7 @@ fn hex_of(
 ) -> Result<String> {
     let of = path.metadata().map_err(Error::io(path, "cannot look at the file"))?.len();
     let mut done = 0;
-    pieces(path, |piece| {
+    pieces_of(path, |piece| {
         hash.update(piece);
         done += piece.len() as u64;
         progress(Progress::Checking { name, done, of });

@@ -74,7 +74,7 @@ impl Content<'_> {
     fn digest(&self, mut hash: impl Digest) -> Result<String> {
         match self {
             Content::Memory(bytes) => hash.update(bytes),
-            Content::Large(file) => super::pieces(&file.path, |piece| {
+            Content::Large(file) => file.pieces(|piece| {
                 hash.update(piece);
                 Ok(())
             })?,

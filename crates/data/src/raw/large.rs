@@ -1,12 +1,14 @@
 //! Raw files that are not held in memory, but gone through piece by piece.
+use super::{FAILED, check_kind};
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-/// Bytes that are read at a time.
-pub(crate) const PIECE: usize = 1 << 24;
+/// Bytes that are read at a time; few where inputs are short, so that lines lie across pieces.
+pub(crate) const PIECE: usize = if cfg!(feature = "fuzzing") { 1 << 12 } else { 1 << 24 };
 
 /// A raw file of which only this is in memory.
 pub struct LargeFile {
@@ -20,40 +22,81 @@ pub struct LargeFile {
     pub lines: usize,
     /// BLAKE3 hash of its content.
     pub(super) hash: blake3::Hash,
+    /// As it was when the hash was computed.
+    stamp: Stamp,
+}
+
+/// By what another file, or another content, is noticed without reading it.
+#[derive(Clone, Copy, PartialEq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    len: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path, file: &File) -> Result<Stamp> {
+        let m = file.metadata().map_err(Error::io(path, FAILED))?;
+        Ok(Stamp { device: m.dev(), inode: m.ino(), len: m.size(), modified: (m.mtime(), m.mtime_nsec()) })
+    }
 }
 
 impl LargeFile {
     /// The first line, without its line feed; of a long one the beginning.
     pub(crate) fn first_line(&self) -> Result<Vec<u8>> {
-        let failed = "cannot read the file";
         let mut text = Vec::new();
-        let file = File::open(&self.path).map_err(Error::io(&self.path, failed))?;
-        file.take(1 << 16).read_to_end(&mut text).map_err(Error::io(&self.path, failed))?;
+        let file = File::open(&self.path).map_err(Error::io(&self.path, FAILED))?;
+        file.take(1 << 16).read_to_end(&mut text).map_err(Error::io(&self.path, FAILED))?;
         text.truncate(memchr::memchr(b'\n', &text).unwrap_or(text.len()));
         Ok(text)
     }
 
     /// Goes through the file once, for its hash and its lines.
-    pub(super) fn open(folder: &Path, name: &str) -> Result<LargeFile> {
+    pub(crate) fn open(folder: &Path, name: &str) -> Result<LargeFile> {
         let path = folder.join(name);
-        if path.is_dir() {
-            return Err(Error::WrongKind { path, found: "a folder", expected: "a file" });
-        }
+        check_kind(&path)?;
         let (mut hash, mut len, mut lines) = (blake3::Hasher::new(), 0, 0);
-        pieces(&path, |piece| {
+        let stamp = pieces(&path, None, |piece| {
             hash.update_rayon(piece);
             len += piece.len() as u64;
             lines += memchr::memchr_iter(b'\n', piece).count();
             Ok(())
         })?;
-        Ok(LargeFile { name: name.into(), path, len, lines, hash: hash.finalize() })
+        Ok(LargeFile { name: name.into(), path, len, lines, hash: hash.finalize(), stamp })
+    }
+
+    /// Hands the content to `take`, piece by piece; the next piece is read meanwhile. A file that is not what it was when it was
+    /// opened is an error: what was counted in one pass would not be true of another, nor the hash of the cache.
+    pub(crate) fn pieces(&self, take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        pieces(&self.path, Some(self.stamp), take).map(|_| ())
+    }
+
+    /// The error about a file that is not what it was.
+    pub(crate) fn changed(&self) -> Error {
+        Error::Changed { file: self.path.clone() }
     }
 }
 
-/// Hands a file's content to `take`, piece by piece; the next piece is read meanwhile.
-pub(crate) fn pieces(path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let failed = "cannot read the file";
-    let mut file = File::open(path).map_err(Error::io(path, failed))?;
+/// Hands the content of a file that nobody opened before to `take`, as [`LargeFile::pieces`].
+pub(crate) fn pieces_of(path: &Path, take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pieces(path, None, take).map(|_| ())
+}
+
+fn pieces(path: &Path, before: Option<Stamp>, take: impl FnMut(&[u8]) -> Result<()>) -> Result<Stamp> {
+    let file = File::open(path).map_err(Error::io(path, FAILED))?;
+    let stamp = Stamp::of(path, &file)?;
+    let changed = || Error::Changed { file: path.into() };
+    if before.is_some_and(|before| before != stamp) {
+        return Err(changed());
+    }
+    let result = read(path, &file, take);
+    // Of a file that changes meanwhile any other error would say something that nobody finds in it any more.
+    if Stamp::of(path, &file)? != stamp { Err(changed()) } else { result.map(|()| stamp) }
+}
+
+fn read(path: &Path, mut file: &File, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     std::thread::scope(|scope| {
         let (sender, pieces) = mpsc::sync_channel(1);
         let (giver, free) = mpsc::channel::<Vec<u8>>();
@@ -62,7 +105,7 @@ pub(crate) fn pieces(path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> 
                 // Memory that was used before costs less than fresh memory.
                 let mut piece = free.try_recv().unwrap_or_else(|_| Vec::with_capacity(PIECE));
                 piece.clear();
-                let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece);
+                let read = file.by_ref().take(PIECE as u64).read_to_end(&mut piece);
                 let more = read.as_ref().is_ok_and(|n| *n > 0);
                 // Nobody listens any more where `take` has failed.
                 if matches!(read, Ok(0)) || sender.send(read.map(|_| piece)).is_err() || !more {
@@ -71,7 +114,7 @@ pub(crate) fn pieces(path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> 
             }
         });
         for piece in pieces {
-            let piece = piece.map_err(Error::io(path, failed))?;
+            let piece = piece.map_err(Error::io(path, FAILED))?;
             take(&piece)?;
             let _ = giver.send(piece); // At the end of the file nobody needs it.
         }

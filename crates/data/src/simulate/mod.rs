@@ -169,6 +169,12 @@ impl Simulator {
         }
     }
 
+    /// Whether these tables can be simulated over.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn over_tables(self, config: SimulateConfig, tables: &RawFiles) -> Result<()> {
+        self.simulate(config, Some(tables)).map(drop)
+    }
+
     /// The files; where `tables` are given, these are among them.
     fn simulate(self, config: SimulateConfig, tables: Option<&RawFiles>) -> Result<Simulated> {
         Ok(match self {

@@ -88,7 +88,7 @@ fn position(names: &mut Vec<Vec<u8>>, name: &[u8], column: usize) -> std::result
     if let Some(at) = names.iter().position(|n| n == name) {
         return Ok(at as u8);
     }
-    if names.len() == POSITIONS || name.is_empty() {
+    if names.len() == POSITIONS || !is_position(name) {
         let others: Vec<String> = names.iter().map(|n| show(n)).collect();
         let expected = match others.len() {
             POSITIONS => format!("one of the two positions {}", others.join(" and ")),
@@ -98,6 +98,12 @@ fn position(names: &mut Vec<Vec<u8>>, name: &[u8], column: usize) -> std::result
     }
     names.push(name.into());
     Ok(names.len() as u8 - 1)
+}
+
+/// Whether this is a position as the official file has them: two numbers.
+fn is_position(name: &[u8]) -> bool {
+    let number = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    memchr::memchr(b'_', name).is_some_and(|at| number(&name[..at]) && number(&name[at + 1..]))
 }
 
 fn line(out: &mut Part, line: &[u8]) -> std::result::Result<(), Bad> {

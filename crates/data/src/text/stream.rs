@@ -1,13 +1,15 @@
 //! Line-oriented raw files that are not held in memory.
 use super::{Bad, Ends, cut, empty, parse_whole};
 use crate::Result;
-use crate::raw::pieces;
-use std::path::Path;
+use crate::raw::LargeFile;
+
+/// Longer lines are none: a file without line feeds would be held in memory as a whole.
+const LONGEST: usize = 1 << 26;
 
 /// [`parse_lines`](super::parse_lines) for a file of any size: it is read in pieces, whose lines are parsed side by side while
 /// the next piece is read. What a chunk of lines became goes to `take`, in file order.
 pub(crate) fn stream_lines<A: Default + Send>(
-    file: &Path,
+    file: &LargeFile,
     row: &str,
     parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
     mut take: impl FnMut(A) -> Result<()>,
@@ -15,21 +17,30 @@ pub(crate) fn stream_lines<A: Default + Send>(
     // The line that a piece ends in the middle of waits here for its rest.
     let mut text: Vec<u8> = Vec::new();
     let mut lines = 0;
-    pieces(file, |piece| {
+    let path = &file.path;
+    file.pieces(|piece| {
         text.extend_from_slice(piece);
         let whole = memchr::memrchr(b'\n', &text).map_or(0, |i| i + 1);
         let count = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count();
         let parsed = parse_whole(Ends::LineFeed, &text[..whole], 0, &parse)
-            .map_err(|(offset, bad)| bad.at(file, lines + count(&text[..offset]) + 1))?;
+            .map_err(|(offset, bad)| bad.at(path, lines + count(&text[..offset]) + 1))?;
         parsed.into_iter().try_for_each(&mut take)?;
         lines += count(&text[..whole]);
         text.drain(..whole);
-        Ok(())
+        if text.len() > LONGEST { Err(endless(row).at(path, lines + 1)) } else { Ok(()) }
     })?;
     match text.len() {
-        0 if lines == 0 => Err(empty(row).at(file, 1)),
+        0 if lines == 0 => Err(empty(row).at(path, 1)),
         0 => Ok(()),
-        rest => Err(cut(lines + 1, rest, row).at(file, lines + 1)),
+        rest => Err(cut(lines + 1, rest, row).at(path, lines + 1)),
+    }
+}
+
+fn endless(row: &str) -> Bad {
+    Bad {
+        column: 1,
+        found: format!("more than {LONGEST} bytes without a line feed"),
+        expected: format!("a line {row}"),
     }
 }
 
@@ -41,15 +52,15 @@ mod tests {
     /// The numbers in a file with this text, one per line, or what is wrong with it.
     fn numbers(text: &[u8]) -> std::result::Result<Vec<u64>, String> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("f");
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(folder.path().join("f"), text).unwrap();
+        let file = LargeFile::open(folder.path(), "f").unwrap();
         let line = |out: &mut Vec<u64>, line: &[u8]| {
             let mut f = Fields::new(line, b",");
             out.push(f.number("N", 0, 9_999_999)?);
             f.end("N")
         };
         let mut all = Vec::new();
-        let result = stream_lines(&path, "N", line, |part: Vec<u64>| {
+        let result = stream_lines(&file, "N", line, |part: Vec<u64>| {
             all.extend(part);
             Ok(())
         });
@@ -78,6 +89,9 @@ mod tests {
         let cut = "f:2:2: found the end of the file in the middle of line 2 (no line feed after it), \
                    expected a whole line N ending in a line feed";
         assert_eq!(numbers(b"1\n2").unwrap_err(), cut);
+        let endless = [b"1\n", &vec![0; LONGEST + crate::raw::PIECE][..]].concat();
+        let message = "f:2:1: found more than 67108864 bytes without a line feed, expected a line N";
+        assert_eq!(numbers(&endless).unwrap_err(), message);
         assert!(numbers(b"1\r\n2\n").unwrap_err().starts_with("f:1:2: found a carriage return"));
     }
 }
