@@ -153,4 +153,25 @@ mod tests {
             assert!(read(&path, &data.fingerprint).is_err(), "cut at {at}");
         }
     }
+
+    #[test]
+    fn no_footer_with_a_right_checksum_panics() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        let data = everything(50);
+        written(&data, &path);
+        let good = std::fs::read(&path).unwrap();
+        let metadata = u32::from_le_bytes(good[good.len() - 8..good.len() - 4].try_into().unwrap()) as usize;
+        let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+        let mut refused = 0;
+        let places = good.len() - 8 - metadata..good.len() - 8;
+        for at in places.clone() {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            std::fs::write(&path, bad).unwrap();
+            footer::reseal(&file);
+            refused += usize::from(read(&path, &data.fingerprint).is_err());
+        }
+        assert!(refused > places.len() / 10, "{refused} of {}", places.len());
+    }
 }

@@ -187,12 +187,23 @@ impl Stored {
             return Err(format!("damaged: bytes {start} to {}", start + len as u64));
         }
         let window = Window { start, bytes: bytes.into() };
+        // Where a footer lies about the bytes, though its checksum is right, some of Parquet's decoders panic.
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.decode(window, group, column)))
+            .unwrap_or_else(|_| Err(ParquetError::General("its footer is of another file".into())))
+            .map_err(|e| format!("damaged: {e}"))
+    }
+
+    fn decode(
+        &self,
+        window: Window,
+        group: usize,
+        column: usize,
+    ) -> std::result::Result<Vec<ArrayRef>, ParquetError> {
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(window, self.metadata.clone());
         let mask = ProjectionMask::roots(builder.parquet_schema(), [column]);
         let rows = self.metadata.metadata().row_group(group).num_rows() as usize;
         let builder = builder.with_projection(mask).with_row_groups(vec![group]).with_batch_size(rows.max(1));
-        let reader = builder.build().map_err(|e| format!("damaged: {e}"))?;
-        reader.map(|b| b.map(|b| b.column(0).clone()).map_err(|e| format!("damaged: {e}"))).collect()
+        Ok(builder.build()?.map(|b| b.map(|b| b.column(0).clone())).collect::<std::result::Result<_, _>>()?)
     }
 }
 
