@@ -214,6 +214,30 @@ fn statistics_parts_and_provenance() {
 }
 
 #[test]
+fn training_rows_do_not_depend_on_test_rows() {
+    let place = Place::new();
+    let before = place.prepare(&config()).unwrap().dataset;
+    // One test row, of ids that are known and ids that are not.
+    let row = "5,1,0,f00dfeedf00dfeed,2,301\x02300001\x031.0\x01216\x02777\x031.0\n";
+    std::fs::write(place.roots.raw.join("ali-ccp/sample_skeleton_test.csv"), row).unwrap();
+    let after = place.prepare(&config()).unwrap().dataset;
+    assert_ne!(before.rows(), after.rows());
+    assert_eq!(tables(&before), tables(&after));
+    // Six training rows, and one that validates among them.
+    let first = |data: &Dataset, name: &str| match data.column(name).unwrap() {
+        Column::Id(v) => format!("{:?}", &v[..7]),
+        Column::Real(v) => format!("{:?}", &v[..7]),
+        Column::Ragged { offsets, values, .. } => {
+            format!("{:?} {:?}", &offsets[..8], &values[..offsets[7] as usize])
+        }
+        Column::Sequence(_) => format!("{:?}", &behaviours(data, name)[..7]),
+    };
+    for field in &before.schema.fields {
+        assert_eq!(first(&before, &field.name), first(&after, &field.name), "{}", field.name);
+    }
+}
+
+#[test]
 fn what_a_dataset_file_may_say() {
     let message =
         |keys: &str| DatasetConfig::from_text(Path::new("x.yaml"), &text(keys)).unwrap_err().to_string();

@@ -2,6 +2,7 @@
 mod augment;
 mod cli;
 mod contract;
+mod engines;
 mod errors;
 mod extend;
 mod golden;

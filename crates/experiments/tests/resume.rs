@@ -162,16 +162,3 @@ fn a_number_of_older_code_is_shown_only_on_demand_and_marked() {
     assert!(gone.contains("0123456789abcdef (of older code or data)"), "{gone}");
     assert!(!project.path("runs/0123456789abcdef").exists());
 }
-
-#[test]
-fn another_scheduler_can_do_the_work() {
-    let project = Project::with_small_table();
-    let some = ["--quick", "--only", "method=none,cvar", "--seeds", "1"];
-    let commands = project.ok(&[&["plan", "small", "--orders", "orders"], &some[..]].concat());
-    assert_eq!(commands.lines().count(), 3, "{commands}");
-    for command in commands.lines() {
-        let arguments: Vec<&str> = command.split(' ').skip(2).collect();
-        project.ok(&arguments);
-    }
-    assert!(project.ok(&[&["plan", "small"], &some[..]].concat()).contains(" 0 to do"));
-}

@@ -81,10 +81,10 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Execute one job of a plan; `run` starts these, and so can any other scheduler (see `plan --orders`).
+    /// Execute one job of a plan; `run` starts these, and so can any other engine (see `plan --format`).
     #[command(hide = true)]
     Worker {
-        /// The order, as `plan --orders` writes it; - is the standard input.
+        /// The order, as JSON; - is the standard input.
         order: PathBuf,
         /// End when this process ends, which started this one.
         #[arg(long)]

@@ -2,29 +2,24 @@
 use super::{
     print,
     select::TableArgs,
-    tables::{Session, default_jobs, write},
+    tables::{Session, default_jobs},
 };
 use crate::{
-    engine,
-    plan::{History, Node},
+    engine::{self, Engine},
+    plan::History,
     roots::Roots,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
 
 /// `plan TABLE`
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
     #[command(flatten)]
     pub table: TableArgs,
-    /// Write what is to do as files into this folder and print the commands that do it, for another scheduler; those
-    /// of stages come first and must have ended before the others start.
-    #[arg(long, value_name = "DIR")]
-    pub orders: Option<PathBuf>,
+    /// Write what is to do for another engine, on one machine or on many (docs/other-machines.md).
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub format: Option<Engine>,
 }
 
 /// Runs and stages, which exist, and how long the rest takes.
@@ -34,11 +29,12 @@ pub(super) fn plan(roots: &Roots, paper: Option<&str>, args: &PlanArgs) -> Resul
     let history = History::read(&session.store)?;
     let missing = plan.missing();
     let undecided = plan.undecided();
-    if let Some(folder) = &args.orders {
+    if let Some(engine) = args.format {
+        let name = &session.spec.name;
         if undecided == 0 {
-            return orders(roots, &missing, folder);
+            return print(&engine.export(name, &plan, &missing, roots)?);
         }
-        orders(roots, &plan.missing_trials(), folder)?;
+        print(&engine.export(name, &plan, &plan.missing_trials(), roots)?)?;
         eprintln!(
             "these are the trials; call this again when they have ended: they decide about {undecided} runs"
         );
@@ -67,26 +63,6 @@ pub(super) fn plan(roots: &Roots, paper: Option<&str>, args: &PlanArgs) -> Resul
     if undecided > 0 {
         let trials = plan.missing_trials().iter().filter(|n| !n.is_stage()).count();
         out += &format!("{trials} trials, then {undecided} runs whose settings they decide\n");
-    }
-    print(&out)
-}
-
-/// Writes an order per missing job and prints the commands, stages first.
-fn orders(roots: &Roots, missing: &[&Node], folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut out = String::new();
-    let (stages, runs): (Vec<&Node>, Vec<&Node>) = missing.iter().partition(|n| n.is_stage());
-    for node in stages.into_iter().chain(runs) {
-        let file = folder.join(format!("{}.json", node.id));
-        write(&file, &serde_json::to_string_pretty(&engine::Order::of(node))?)?;
-        let threads = node.job.threads;
-        out += &format!(
-            "OMP_NUM_THREADS={threads} scenarec --root {} worker {} --raw {} --runs {}\n",
-            roots.project.display(),
-            file.display(),
-            roots.data.raw.display(),
-            roots.runs.display()
-        );
     }
     print(&out)
 }

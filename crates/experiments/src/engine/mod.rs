@@ -1,6 +1,7 @@
 //! Executes what is missing of a plan, each job in a process of its own.
 mod display;
 mod environment;
+mod export;
 mod interrupt;
 mod messages;
 mod pool;
@@ -8,6 +9,7 @@ mod worker;
 
 pub(crate) use display::clock;
 pub use environment::{Environment, cpu_model, libtorch_version};
+pub use export::Engine;
 pub use interrupt::interrupted;
 pub use pool::{Options, Outcome, execute};
 pub use worker::{Order, work};

@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader, Write},
-    process::{Command, ExitStatus, Stdio},
+    process::{ExitStatus, Stdio},
     sync::{Condvar, Mutex},
     time::Duration,
 };
@@ -191,30 +191,23 @@ impl<'a> Pool<'a> {
 
     /// Executes one job in a process of its own. An error means that no job can be executed.
     fn run(&self, node: &Node) -> Result<Option<Failure>> {
-        let order = serde_json::to_vec(&Order::of(node))?;
-        let threads = node.job.threads.to_string();
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut child = Command::new(&program)
-            .arg("--root")
-            .arg(&self.roots.project)
-            .args(["worker", "-"])
-            .arg("--raw")
-            .arg(&self.roots.data.raw)
-            .arg("--runs")
-            .arg(&self.roots.runs)
+        let order = Order::of(node);
+        let mut command = order.command(self.roots)?;
+        let mut child = command
             .args(["--parent", &std::process::id().to_string()])
-            .envs(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"].map(|v| (v, &threads)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
-            .with_context(|| format!("cannot start {} (has it been built anew?)", program.display()))?;
+            .with_context(|| {
+                format!("cannot start {} (has it been built anew?)", command.get_program().display())
+            })?;
         interrupt::add(child.id());
         self.display.started(&node.id);
         let mut error = None;
         if let Some(mut stdin) = child.stdin.take() {
             // A worker that ends before it has read everything says why itself.
-            let _ = stdin.write_all(&order);
+            let _ = stdin.write_all(&serde_json::to_vec(&order)?);
         }
         let out = child.stdout.take().context("the worker has no output")?;
         for line in BufReader::new(out).lines().map_while(Result::ok) {

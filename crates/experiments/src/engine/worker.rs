@@ -6,7 +6,7 @@ use super::{
 use crate::{
     id,
     job::{Job, JobContext},
-    plan::Node,
+    plan::{Node, Plan},
     recipes::RECIPES,
     roots::Roots,
     store::Store,
@@ -16,11 +16,12 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use scenarec_train::{Measure, Recorder};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
     io::{Read, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
+    process::{Command, Stdio},
     time::Instant,
 };
 
@@ -34,12 +35,41 @@ pub struct Order {
     pub job: Job,
     /// Name and id of the stages it needs.
     pub inputs: BTreeMap<String, String>,
+    /// Orders for stages to make first where they do not exist, each behind those that it needs itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Order>,
 }
 
 impl Order {
-    /// The order to do what a node says.
+    /// The order to do what a node says, whose stages exist by then.
     pub fn of(node: &Node) -> Self {
-        Self { id: node.id.clone(), job: node.job.clone(), inputs: node.inputs.clone() }
+        Self { id: node.id.clone(), job: node.job.clone(), inputs: node.inputs.clone(), stages: Vec::new() }
+    }
+
+    /// The order to do what a node says and all that it needs, on any machine.
+    pub fn whole(node: &Node, plan: &Plan) -> Self {
+        let mut needed: BTreeSet<&String> = node.inputs.values().collect();
+        let mut stages = Vec::new();
+        // A plan's stages come before those that need them.
+        for stage in plan.nodes.values().rev().filter(|n| n.is_stage()) {
+            if needed.contains(&stage.id) {
+                needed.extend(stage.inputs.values());
+                stages.push(Self::of(stage));
+            }
+        }
+        stages.reverse();
+        Self { stages, ..Self::of(node) }
+    }
+
+    /// A worker for it, which reads it from its standard input.
+    pub fn command(&self, roots: &Roots) -> Result<Command> {
+        let threads = self.job.threads.to_string();
+        let mut command =
+            Command::new(std::env::current_exe().context("cannot find this program's own file")?);
+        command.arg("--root").arg(&roots.project).args(["worker", "-"]);
+        command.arg("--raw").arg(&roots.data.raw).arg("--runs").arg(&roots.runs);
+        command.envs(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"].map(|v| (v, &threads)));
+        Ok(command)
     }
 
     /// Reads an order from a file, or from the standard input where that is `-`.
@@ -88,6 +118,7 @@ fn execute(file: &Path, roots: &Roots) -> Result<()> {
     if store.has(&id, is_stage) {
         return Ok(());
     }
+    order.stages.iter().try_for_each(|stage| make(stage, &store, roots))?;
     let log = store.log(&id);
     log_to(&log)?;
 
@@ -125,6 +156,27 @@ fn execute(file: &Path, roots: &Roots) -> Result<()> {
     fs::rename(&tmp, &place)
         .with_context(|| format!("cannot rename {} to {}", tmp.display(), place.display()))?;
     sync_folder(place.parent().context("a run has a parent folder")?)
+}
+
+/// Makes a stage where it does not exist, in a process of its own: what a job measures of itself is its own.
+fn make(stage: &Order, store: &Store, roots: &Roots) -> Result<()> {
+    if store.has(&stage.id, true) {
+        return Ok(());
+    }
+    let mut command = stage.command(roots)?;
+    let mut child = command
+        .args(["--parent", &std::process::id().to_string()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    let mut stdin = child.stdin.take().context("the worker has no input")?;
+    // A worker that ends before it has read everything says why itself.
+    let _ = stdin.write_all(&serde_json::to_vec(stage)?);
+    drop(stdin);
+    let status = child.wait().context("cannot wait for a worker")?;
+    let (what, log) = (crate::plan::what(&stage.job), store.log(&stage.id));
+    anyhow::ensure!(status.success(), "the stage {what} failed ({status}; log: {})", log.display());
+    Ok(())
 }
 
 /// The fields of a measure that are the same for the whole job.
