@@ -14,6 +14,6 @@ fn main() {
         .include(libtorch.join("include"))
         .include(libtorch.join("include/torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
-        .files(["shim/attention.cpp", "shim/optimizers.cpp"])
+        .files(["shim/node.cpp", "shim/optimizers.cpp"])
         .compile("scenarec_shim");
 }

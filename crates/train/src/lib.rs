@@ -7,7 +7,7 @@ pub mod embedding;
 pub mod feed;
 pub mod fit;
 pub mod init;
-mod isa;
+pub mod kernel;
 mod memory;
 pub mod metrics;
 pub mod model;
@@ -31,7 +31,7 @@ pub use embedding::{Backend, Embedded, EmbeddedSequence, FeatureEmbedding};
 pub use feed::Feed;
 pub use fit::{Epochs, Stopping, Trained, fit};
 pub use init::{Init, InitScheme};
-pub use isa::{Isa, isa, limit_isa};
+pub use kernel::{Isa, isa, limit_isa};
 pub use memory::to_vec;
 pub use model::ModelEntry;
 pub use net::{

@@ -1,9 +1,10 @@
 //! CSDM's noise predictor: an MLP on the state and a sinusoidal position embedding of t.
+use super::reverse::{Reverse, WIDTHS};
 use scenarec_train::{
     Init, Params,
     nn::{Dropout, Linear},
 };
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// ε̂(z_t, t). Linear(d + 2d → d), tanh, twice Linear(d → d), tanh, and Linear(d → d); dropout on z_t only.
 ///
@@ -64,10 +65,66 @@ impl Denoiser {
         TimeOffsets(self.time.forward(positions).linear(&weight, Some(first.bias())))
     }
 
+    /// The reverse pass from h: in each of n steps z becomes a z + b h + c ε̂(z), where a, b and c are a row of `coefficients`. On a CPU
+    /// one kernel does all steps for widths of 8, 16, 32 and 64.
+    ///
+    /// # Shapes
+    /// h [B, d], n offsets, coefficients [n, 3] -> [B, d]
+    pub fn reverse(&self, h: &Tensor, offsets: &TimeOffsets, coefficients: &Tensor, train: bool) -> Tensor {
+        let (b, d) = h.size2().expect("h is a matrix");
+        let masks = self.dropout.masks(&[offsets.0.size()[0], b, d], train);
+        let masks = masks.as_ref();
+        if h.device() != Device::Cpu || !WIDTHS.contains(&d) {
+            return self.step_by_step(h, offsets, coefficients, masks);
+        }
+        self.kernel(h, offsets, coefficients, masks)
+    }
+
+    fn kernel(
+        &self,
+        h: &Tensor,
+        offsets: &TimeOffsets,
+        coefficients: &Tensor,
+        masks: Option<&Tensor>,
+    ) -> Tensor {
+        let d = self.d;
+        let [first, second, third, last] = &self.layers[..] else { unreachable!("four layers") };
+        Reverse {
+            h,
+            offsets: &offsets.0,
+            coefficients,
+            weights: [&first.weight().narrow(1, 0, d), second.weight(), third.weight(), last.weight()],
+            biases: [second.bias(), third.bias(), last.bias()],
+            masks,
+        }
+        .run()
+    }
+
+    /// The same from libtorch's operations.
+    fn step_by_step(
+        &self,
+        h: &Tensor,
+        offsets: &TimeOffsets,
+        coefficients: &Tensor,
+        masks: Option<&Tensor>,
+    ) -> Tensor {
+        let mut z = h.shallow_clone();
+        for i in 0..offsets.0.size()[0] {
+            let seen = masks.map_or_else(|| z.shallow_clone(), |masks| &z * masks.select(0, i));
+            let c = |j: i64| coefficients.select(0, i).select(0, j);
+            z = z * c(0) + h * c(1) + self.of_seen(&seen, &offsets.at(i)) * c(2);
+        }
+        z
+    }
+
     /// # Shapes
     /// z [B, d], offset `[d]` or [B, d] -> [B, d]
     pub fn forward(&self, z: &Tensor, offset: &Tensor, train: bool) -> Tensor {
-        let x = self.dropout.forward(z, train);
+        self.of_seen(&self.dropout.forward(z, train), offset)
+    }
+
+    /// Behind the dropout.
+    fn of_seen(&self, x: &Tensor, offset: &Tensor) -> Tensor {
         let state = self.layers[0].weight().narrow(1, 0, self.d);
         let mut x = (x.linear::<&Tensor>(&state, None) + offset).tanh();
         for layer in &self.layers[1..3] {
@@ -86,4 +143,97 @@ fn positions(timesteps: usize, d: i64) -> Tensor {
     };
     let values: Vec<f32> = (0..timesteps).flat_map(row).collect();
     Tensor::from_slice(&values).reshape([timesteps as i64, 2 * d])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scenarec_train::{
+        InitScheme, Isa, ParamSet, isa, limit_isa,
+        rng::{normal, stream},
+        testing::{distance, magnitude},
+        to_vec,
+    };
+    use tch::Kind;
+
+    /// h, offsets, coefficients and masks of 3 steps over 19 rows, which fill no block.
+    fn case(d: i64) -> (Denoiser, [Tensor; 4]) {
+        let mut set = ParamSet::new(Device::Cpu, 6, InitScheme::Torch);
+        let denoiser = Denoiser::new(&mut set.root(), d, 100, 0.5);
+        let draw = |name: &str, shape: &[i64]| normal(shape, &mut stream(3, name));
+        let (h, offsets) = (draw("h", &[19, d]), draw("offsets", &[3, d]));
+        let masks = denoiser.dropout.mask(&[3, 19, d]);
+        (denoiser, [h, offsets, draw("coefficients", &[3, 3]), masks])
+    }
+
+    /// z_0, and the gradients by h, the offsets and all parameters but those of the time.
+    fn result(denoiser: &Denoiser, case: &[Tensor; 4], masked: bool, by_kernel: bool) -> Vec<Tensor> {
+        let [h, offsets, coefficients, masks] = case;
+        let [h, offsets] = [h, offsets].map(|x| x.detach().copy().set_requires_grad(true));
+        let masks = masked.then_some(masks);
+        let offsets = TimeOffsets(offsets);
+        let z = if by_kernel {
+            denoiser.kernel(&h, &offsets, coefficients, masks)
+        } else {
+            denoiser.step_by_step(&h, &offsets, coefficients, masks)
+        };
+        // Every number of z has a gradient of its own.
+        let loss = (&z * normal(&z.size(), &mut stream(4, "loss"))).sum(Kind::Float);
+        let layers = denoiser.layers.iter().enumerate();
+        // The first layer's bias is part of the offsets.
+        let parameters = layers.flat_map(|(i, layer)| [Some(layer.weight()), (i > 0).then(|| layer.bias())]);
+        let inputs: Vec<&Tensor> = [&h, &offsets.0].into_iter().chain(parameters.flatten()).collect();
+        let mut out = Tensor::run_backward(&[&loss], &inputs, false, false);
+        out.push(z.detach());
+        out
+    }
+
+    #[test]
+    fn the_kernel_does_what_libtorchs_operations_do() {
+        for d in WIDTHS {
+            let (denoiser, case) = case(d);
+            for masked in [false, true] {
+                let [own, wanted] = [true, false].map(|kernel| result(&denoiser, &case, masked, kernel));
+                for (i, (own, wanted)) in own.iter().zip(&wanted).enumerate() {
+                    let error = distance(own, wanted) / magnitude(wanted).max(1e-3);
+                    assert!(error < 2e-5, "width {d}, masked {masked}, number {i}: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_kernel_gives_the_same_on_every_instruction_set_and_with_any_threads() {
+        let (denoiser, mut case) = case(16);
+        // More rows than a portion.
+        case[0] = normal(&[1000, 16], &mut stream(3, "h"));
+        case[3] = denoiser.dropout.mask(&[3, 1000, 16]);
+        let now = || -> Vec<Vec<f32>> { result(&denoiser, &case, true, true).iter().map(to_vec).collect() };
+        let (best, threads) = (isa(), tch::get_num_threads());
+        let first = now();
+        for most in [Isa::Avx2, Isa::Portable] {
+            limit_isa(most);
+            assert!(now() == first, "{most:?}");
+        }
+        limit_isa(best);
+        tch::set_num_threads(3);
+        assert!(now() == first, "three threads");
+        tch::set_num_threads(threads);
+    }
+
+    #[test]
+    fn a_frozen_predictor_gives_the_same_gradient_by_h() {
+        let (denoiser, case) = case(16);
+        let whole = result(&denoiser, &case, true, true).remove(0);
+        let [h, offsets, coefficients, masks] = &case;
+        let h = h.copy().set_requires_grad(true);
+        let z = {
+            let weights = denoiser.layers.iter().flat_map(|l| [l.weight(), l.bias()]);
+            weights.for_each(|w| drop(w.set_requires_grad(false)));
+            denoiser.kernel(&h, &TimeOffsets(offsets.shallow_clone()), coefficients, Some(masks))
+        };
+        let loss = (&z * normal(&z.size(), &mut stream(4, "loss"))).sum(Kind::Float);
+        let own = Tensor::run_backward(&[&loss], &[&h], false, false).remove(0);
+        assert_eq!(to_vec(&own), to_vec(&whole));
+    }
 }

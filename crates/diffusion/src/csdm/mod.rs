@@ -2,6 +2,7 @@
 //!
 //! Shapes: B rows, d width of embeddings (16), D_s width of side information, T diffusion steps (100).
 mod denoiser;
+mod reverse;
 mod schedule;
 
 use anyhow::{Result, ensure};
@@ -97,7 +98,10 @@ pub struct Csdm {
     frozen: Option<Frozen>,
     side_dropout: Dropout,
     forward: Tensor,
-    reverse: Vec<ReverseStep>,
+    /// Indices of the steps of the reverse pass.
+    indices: Vec<i64>,
+    /// What multiplies z, h and the predicted noise in each of them, `[n, 3]`.
+    reverse: Tensor,
     diffusion: bool,
     rho: f64,
     timesteps: i64,
@@ -130,6 +134,8 @@ impl Csdm {
         let frozen =
             if config.train_denoiser { None } else { Some(weights.freeze(&["denoiser.*"], Mode::Train)?) };
         let schedule = Schedule::new(config.timesteps, config.beta, config.coefficient);
+        let reverse = schedule.reverse(config.stride);
+        let table = |numbers: Vec<f32>| Tensor::from_slice(&numbers).reshape([-1, 3]).to_device(build.device);
         let forward = (1..=config.timesteps).flat_map(|t| {
             let (signal, side, noise) = schedule.forward(t);
             [signal as f32, side as f32, noise as f32]
@@ -143,10 +149,9 @@ impl Csdm {
             denoiser,
             frozen,
             side_dropout,
-            forward: Tensor::from_slice(&forward.collect::<Vec<_>>())
-                .reshape([-1, 3])
-                .to_device(build.device),
-            reverse: schedule.reverse(config.stride),
+            forward: table(forward.collect()),
+            indices: reverse.iter().map(|s| s.index as i64).collect(),
+            reverse: table(reverse.iter().flat_map(|s| [s.z, s.side, s.noise].map(|c| c as f32)).collect()),
             diffusion: config.diffusion,
             rho: config.rho,
             timesteps: config.timesteps as i64,
@@ -178,14 +183,8 @@ impl Csdm {
 
     /// The reverse pass from h (Eq. 10, σ = 0), `[B, d]`.
     fn denoise(&self, h: &Tensor, train: bool) -> Tensor {
-        let indices: Vec<i64> = self.reverse.iter().map(|s| s.index as i64).collect();
-        let offsets = self.denoiser.offsets(&indices);
-        let mut z = h.shallow_clone();
-        for (i, step) in self.reverse.iter().enumerate() {
-            let noise = self.denoiser.forward(&z, &offsets.at(i as i64), train);
-            z = z * step.z + h * step.side + noise * step.noise;
-        }
-        z
+        let offsets = self.denoiser.offsets(&self.indices);
+        self.denoiser.reverse(h, &offsets, &self.reverse, train)
     }
 
     /// Item-id embeddings from h, `[B, d]`.

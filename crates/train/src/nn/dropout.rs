@@ -23,7 +23,12 @@ impl Dropout {
     /// # Shapes
     /// x -> the same shape
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        if !train || self.p == 0.0 { x.shallow_clone() } else { x * self.mask(&x.size()) }
+        self.masks(&x.size(), train).map_or_else(|| x.shallow_clone(), |mask| x * mask)
+    }
+
+    /// What `forward` would multiply an input of this shape with; none where it leaves it as it is.
+    pub fn masks(&self, shape: &[i64], train: bool) -> Option<Tensor> {
+        (train && self.p > 0.0).then(|| self.mask(shape))
     }
 
     /// A mask of 0 and 1/(1 - p).

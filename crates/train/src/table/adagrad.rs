@@ -9,7 +9,7 @@
 use super::lanes::{RowOp, along, load, store};
 use super::optimiser::{Missed, RowOptimiser, Rows, Stale};
 use super::replay::{Recurrence, Replay};
-use crate::isa::{Job, run};
+use crate::kernel::{Job, run};
 
 #[derive(Clone, Copy)]
 struct Constants {

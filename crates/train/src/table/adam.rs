@@ -12,7 +12,7 @@ use super::lanes::{RowOp, along, load, store};
 use super::optimiser::{Missed, RowOptimiser, Rows, Stale};
 use super::replay::{Recurrence, Replay};
 use super::series::{Moves, Series};
-use crate::isa::{Job, run};
+use crate::kernel::{Job, run};
 
 /// Per step: `[lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t)]`.
 type Scalars = [f32; 2];

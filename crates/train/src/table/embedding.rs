@@ -7,7 +7,7 @@ use super::lanes::{RowOp, along, load, store};
 use super::optimiser::{Missed, RowOptimiser, Rows, Stale, start};
 use super::pages::{Mark, Pages};
 use super::rule::Rule;
-use crate::isa::{Job, prefetch, run};
+use crate::kernel::{Job, prefetch, run};
 
 /// How many ids ahead a row's mark, and then its weights and state, are asked for.
 const MARKS_AHEAD: usize = 32;

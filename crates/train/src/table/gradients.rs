@@ -3,7 +3,7 @@
 use super::bags::Bags;
 use super::lanes::{RowOp, along, load, store};
 use super::pages::Mark;
-use crate::isa::{Job, prefetch, run};
+use crate::kernel::{Job, prefetch, run};
 
 /// How many ids ahead memory is asked for.
 const AHEAD: usize = 24;

@@ -5,7 +5,7 @@
 //! and the long latencies of roots and divisions overlap.
 
 use super::optimiser::{Rows, Stale};
-use crate::isa::Job;
+use crate::kernel::Job;
 
 /// Floats side by side.
 const LANES: usize = 64;

@@ -15,7 +15,7 @@ use super::denormals::snap;
 use super::lanes::{RowOp, along, load, store};
 use super::optimiser::{Missed, RowOptimiser, Rows, Stale};
 use super::replay::{Recurrence, Replay};
-use crate::isa::{Job, run};
+use crate::kernel::{Job, run};
 
 /// The buffer has vanished when this is left of it.
 const VANISHED: f64 = 1e-9;

@@ -1,128 +1,71 @@
-//! The kernel as one node of autograd's graph.
-#![allow(unsafe_code)]
-
+//! The kernel as a node of autograd's graph.
 use super::kernel::{self, Inputs, Shape};
-use crate::shim::checked;
-use std::{ffi::c_char, slice};
-use tch::{Kind, Tensor};
-use torch_sys::C_tensor;
+use crate::kernel::{Kernel, View, node};
+use tch::Tensor;
 
 /// See [`attention`](super::attention).
 pub(super) fn fused(views: &Tensor, own: Option<&Tensor>, tokens: &Tensor, heads: i64) -> Tensor {
-    assert!(own.iter().chain([&views]).all(|x| x.kind() == Kind::Float), "views and own are f32");
-    assert_eq!(tokens.kind(), Kind::Int64, "tokens are i64");
     let (b, l, k, width) = views.size4().expect("[B, L, K, 3 d]");
-    let [rows, places, count, heads, width] = [b, l, k, heads, width / 3 / heads].map(|n| n as usize);
-    let shape = Shape { rows, places, views: count, heads, width };
-    let own = own.map_or(std::ptr::null(), Tensor::as_ptr);
-    let mut out = std::ptr::null_mut();
-    // SAFETY: the tensors live; the shim calls the two functions with the numbers of contiguous tensors of these shapes, now and
-    // on the way back, and writes one pointer.
-    let error = unsafe {
-        scenarec_attention(views.as_ptr(), own, tokens.as_ptr(), shape, forward, backward, &raw mut out)
-    };
-    checked(error).expect("the attention");
-    // SAFETY: without an error it is a new tensor's, and ours.
-    unsafe { Tensor::from_ptr(out) }
+    let inputs: Vec<&Tensor> = [views, tokens].into_iter().chain(own).collect();
+    node::<Attention>(&[heads], &inputs, &[b, k, l, width / 3])
 }
 
-/// # Safety
-/// The pointers are those of contiguous tensors of the shape; `own` may be null, and nobody else has `out`.
-unsafe extern "C" fn forward(
-    shape: Shape,
-    views: *const f32,
-    own: *const f32,
-    tokens: *const i64,
-    out: *mut f32,
-) {
-    // SAFETY: as promised above.
-    let (inputs, out) = unsafe {
-        (Inputs::new(shape, views, own, tokens), slice::from_raw_parts_mut(out, shape.rows * shape.out()))
-    };
-    let rows = rows_of_a_thread(shape);
-    std::thread::scope(|scope| {
-        let mut parts = inputs.chunks(rows).zip(out.chunks_mut(rows * shape.out()));
-        let here = parts.next();
-        parts.for_each(|(inputs, out)| drop(scope.spawn(move || kernel::forward(inputs, out))));
-        here.into_iter().for_each(|(inputs, out)| kernel::forward(inputs, out));
-    });
+struct Attention;
+
+impl<'a> Inputs<'a> {
+    /// Of the views, the tokens and, where there are any, the rows' own parts.
+    fn of(settings: &[i64], given: &[View<'a>]) -> Self {
+        let &[b, l, k, width] = given[0].sizes() else { panic!("[B, L, K, 3 d]") };
+        let [rows, places, views, heads, width] =
+            [b, l, k, settings[0], width / 3 / settings[0]].map(|n| n as usize);
+        Self {
+            shape: Shape { rows, places, views, heads, width },
+            views: given[0].floats(),
+            own: given.get(2).map(View::floats),
+            tokens: given[1].integers(),
+        }
+    }
 }
 
-/// # Safety
-/// As above; `own` and `d_own` may be null, and nobody else has `d_views` and `d_own`.
-unsafe extern "C" fn backward(
-    shape: Shape,
-    views: *const f32,
-    own: *const f32,
-    tokens: *const i64,
-    d_out: *const f32,
-    d_views: *mut f32,
-    d_own: *mut f32,
-) {
-    let [out, all, one] = [shape.out(), shape.views(), shape.own()].map(|n| n * shape.rows);
-    // SAFETY: as promised above.
-    let (inputs, d_out, d_views, d_own) = unsafe {
-        (
-            Inputs::new(shape, views, own, tokens),
-            slice::from_raw_parts(d_out, out),
-            slice::from_raw_parts_mut(d_views, all),
-            (!d_own.is_null()).then(|| slice::from_raw_parts_mut(d_own, one)),
-        )
-    };
-    let rows = rows_of_a_thread(shape);
-    std::thread::scope(|scope| {
-        let mut d_own = d_own.map(|d| d.chunks_mut(rows * shape.own()));
-        let d_out = d_out.chunks(rows * shape.out());
-        let d_views = d_views.chunks_mut(rows * shape.views());
-        let mut parts = inputs.chunks(rows).zip(d_out).zip(d_views).map(|((inputs, d_out), d_views)| {
-            let d_own = d_own.as_mut().and_then(Iterator::next);
-            move || kernel::backward(inputs, d_out, d_views, d_own)
+impl Kernel for Attention {
+    fn forward(settings: &[i64], inputs: &[View<'_>], out: &mut [f32]) {
+        let inputs = Inputs::of(settings, inputs);
+        let rows = rows_of_a_thread(inputs.shape);
+        std::thread::scope(|scope| {
+            let mut parts = inputs.chunks(rows).zip(out.chunks_mut(rows * inputs.shape.out()));
+            let here = parts.next();
+            parts.for_each(|(inputs, out)| drop(scope.spawn(move || kernel::forward(inputs, out))));
+            here.into_iter().for_each(|(inputs, out)| kernel::forward(inputs, out));
         });
-        let here = parts.next();
-        parts.for_each(|part| drop(scope.spawn(part)));
-        here.into_iter().for_each(|part| part());
-    });
+    }
+
+    fn backward(settings: &[i64], inputs: &[View<'_>], d_out: &[f32], d_inputs: &mut [Option<&mut [f32]>]) {
+        let inputs = Inputs::of(settings, inputs);
+        let shape = inputs.shape;
+        let rows = rows_of_a_thread(shape);
+        let mut d_own = d_inputs.get_mut(2).and_then(Option::take);
+        d_own.iter_mut().for_each(|d| d.fill(0.0));
+        let mut unwanted = Vec::new();
+        let d_views = d_inputs[0].take().unwrap_or_else(|| {
+            unwanted.resize(inputs.views.len(), 0.0);
+            &mut unwanted
+        });
+        std::thread::scope(|scope| {
+            let mut d_own = d_own.map(|d| d.chunks_mut(rows * shape.own()));
+            let d_out = d_out.chunks(rows * shape.out());
+            let d_views = d_views.chunks_mut(rows * shape.views());
+            let mut parts = inputs.chunks(rows).zip(d_out).zip(d_views).map(|((inputs, d_out), d_views)| {
+                let d_own = d_own.as_mut().and_then(Iterator::next);
+                move || kernel::backward(inputs, d_out, d_views, d_own)
+            });
+            let here = parts.next();
+            parts.for_each(|part| drop(scope.spawn(part)));
+            here.into_iter().for_each(|part| part());
+        });
+    }
 }
 
 /// As many of libtorch's threads as it has share the rows.
 fn rows_of_a_thread(shape: Shape) -> usize {
     shape.rows.div_ceil(tch::get_num_threads().max(1) as usize).max(1)
-}
-
-impl<'a> Inputs<'a> {
-    /// # Safety
-    /// The pointers are those of contiguous tensors of the shape that live for `'a`; `own` may be null.
-    unsafe fn new(shape: Shape, views: *const f32, own: *const f32, tokens: *const i64) -> Self {
-        // SAFETY: as promised above.
-        unsafe {
-            Self {
-                shape,
-                views: slice::from_raw_parts(views, shape.rows * shape.views()),
-                own: (!own.is_null()).then(|| slice::from_raw_parts(own, shape.rows * shape.own())),
-                tokens: slice::from_raw_parts(tokens, shape.rows),
-            }
-        }
-    }
-}
-
-unsafe extern "C" {
-    /// # Safety
-    /// The first three are tensors of the shape, of which the second may be null; `out` is written.
-    fn scenarec_attention(
-        views: *const C_tensor,
-        own: *const C_tensor,
-        tokens: *const C_tensor,
-        shape: Shape,
-        forward: unsafe extern "C" fn(Shape, *const f32, *const f32, *const i64, *mut f32),
-        backward: unsafe extern "C" fn(
-            Shape,
-            *const f32,
-            *const f32,
-            *const i64,
-            *const f32,
-            *mut f32,
-            *mut f32,
-        ),
-        out: *mut *mut C_tensor,
-    ) -> *mut c_char;
 }

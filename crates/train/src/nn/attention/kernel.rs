@@ -1,6 +1,9 @@
 //! The attention of one view and one head at a time, from and to numbers in memory, so that nothing larger than a head's
 //! matrices is kept. Queries go side by side, so no sum runs across a vector register, and all are the same on every instruction set.
-use crate::isa::{Job, run};
+use crate::{
+    kernel::{Job, exp, run},
+    with_width,
+};
 
 /// Widths of heads that the kernel takes.
 pub(super) const WIDTHS: [i64; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -8,26 +11,6 @@ pub(super) const WIDTHS: [i64; 7] = [1, 2, 4, 8, 16, 32, 64];
 const LANES: usize = 8;
 
 type Lanes = [f32; LANES];
-
-/// A constant width in the place of one of [`WIDTHS`]: loops over it have no end to check.
-macro_rules! with_width {
-    ($width:expr, $w:ident => $body:expr) => {
-        match $width {
-            1 => with_width!(@ 1, $w, $body),
-            2 => with_width!(@ 2, $w, $body),
-            4 => with_width!(@ 4, $w, $body),
-            8 => with_width!(@ 8, $w, $body),
-            16 => with_width!(@ 16, $w, $body),
-            32 => with_width!(@ 32, $w, $body),
-            64 => with_width!(@ 64, $w, $body),
-            other => unreachable!("heads of width {other}"),
-        }
-    };
-    (@ $n:literal, $w:ident, $body:expr) => {{
-        const $w: usize = $n;
-        $body
-    }};
-}
 
 /// B, L, K, h, c.
 #[repr(C)]
@@ -98,13 +81,13 @@ impl<'a> Inputs<'a> {
 
 /// The result; every number of `out` is written.
 pub(super) fn forward(inputs: Inputs<'_>, out: &mut [f32]) {
-    with_width!(inputs.shape.width, W => run(Forward::<W> { inputs, out }));
+    with_width!([1, 2, 4, 8, 16, 32, 64], inputs.shape.width, W => run(Forward::<W> { inputs, out }));
 }
 
 /// The gradients by the views' and by the rows' own parts, from the one by the result. `d_own`, where it is given, is 0 before;
 /// every number of `d_views` is written.
 pub(super) fn backward(inputs: Inputs<'_>, d_out: &[f32], d_views: &mut [f32], d_own: Option<&mut [f32]>) {
-    with_width!(inputs.shape.width, W => run(Backward::<W> { inputs, d_out, d_views, d_own }));
+    with_width!([1, 2, 4, 8, 16, 32, 64], inputs.shape.width, W => run(Backward::<W> { inputs, d_out, d_views, d_own }));
 }
 
 struct Forward<'a, const W: usize> {
@@ -366,42 +349,5 @@ fn add<const N: usize>(to: &mut [f32; N], a: f32, x: &[f32; N]) {
 fn set_column<const W: usize>(matrix: &mut [Lanes; W], lane: usize, values: &[f32; W]) {
     for (row, x) in matrix.iter_mut().zip(values) {
         row[lane] = *x;
-    }
-}
-
-/// e^x for x <= 0, within two units of the last place; 0 below -87, where f32 ends. A polynomial on [-ln 2 / 2, ln 2 / 2] (Cephes's) times a
-/// power of two, without a branch, so that the compiler makes vectors of it.
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    /// Added and taken away again it leaves the nearest whole number, whose bits stand in its own last ones.
-    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
-    let low = x < -87.0;
-    let x = if low { 0.0 } else { x };
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let x = x - n * 0.693_359_4 + n * 2.121_944_4e-4; // ln 2 in two parts
-    let mut p = 1.987_569_1e-4;
-    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_3e-1] {
-        p = p * x + c;
-    }
-    let power = f32::from_bits(shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23);
-    let e = (p * x * x + x + 1.0) * power;
-    if low { 0.0 } else { e }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::exp;
-
-    #[test]
-    fn exponentials_are_those_of_double_precision() {
-        assert_eq!((exp(0.0), exp(f32::NEG_INFINITY)), (1.0, 0.0));
-        assert!(exp(f32::NAN).is_nan());
-        for i in 0..870_000 {
-            let x = -(i as f32) * 1e-4;
-            let want = f64::from(x).exp();
-            let error = (f64::from(exp(x)) - want).abs() / want;
-            assert!(error < 2.4e-7, "e^{x}: {} for {want}", exp(x));
-        }
     }
 }

@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::reference::{Pair, distance};
-use crate::isa::{Isa, isa, limit_isa};
+use crate::kernel::{Isa, isa, limit_isa};
 use crate::table::{EmbeddingTable, Rule};
 
 const BOUND: f64 = 1e-5;

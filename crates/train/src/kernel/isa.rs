@@ -52,12 +52,13 @@ fn detect() -> Isa {
 
 /// A kernel: a struct of its arguments. `run` and everything it calls must be `#[inline(always)]`, or it is compiled
 /// for the portable instruction set only.
-pub(crate) trait Job {
+pub trait Job {
+    /// Does it.
     fn run(self);
 }
 
 /// Runs a job with the instruction set in use.
-pub(crate) fn run<J: Job>(job: J) {
+pub fn run<J: Job>(job: J) {
     match isa() {
         // SAFETY: `isa` returns only what `detect` found on this processor, or less.
         #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,83 @@
+// A node of autograd's graph whose numbers come from a kernel in Rust (src/node.rs).
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+
+#include "guarded.h"
+
+extern "C" {
+struct View {
+    void* numbers;
+    const int64_t* sizes;
+    size_t dims;
+    bool integers;
+};
+struct Settings {
+    const int64_t* numbers;
+    size_t count;
+};
+using Forward = void (*)(Settings, const View*, size_t, float*, size_t);
+using Backward = void (*)(Settings, const View*, size_t, const float*, size_t, float* const*);
+}
+
+namespace {
+std::vector<View> views(const torch::autograd::variable_list& tensors) {
+    std::vector<View> all;
+    for (const auto& x : tensors) {
+        auto integers = x.scalar_type() == at::kLong;
+        TORCH_CHECK(integers || x.scalar_type() == at::kFloat, "a kernel was given ", x.scalar_type());
+        TORCH_CHECK(x.is_cpu(), "a kernel was given a tensor on ", x.device());
+        all.push_back({x.data_ptr(), x.sizes().data(), size_t(x.dim()), integers});
+    }
+    return all;
+}
+
+struct Node : torch::autograd::Function<Node> {
+    static at::Tensor forward(torch::autograd::AutogradContext* ctx, at::TensorList given, std::vector<int64_t> settings,
+                              std::vector<int64_t> sizes, Forward forward, Backward backward) {
+        torch::autograd::variable_list inputs;
+        for (const auto& x : given) inputs.push_back(x.contiguous());
+        auto out = at::empty(sizes, at::kFloat);
+        auto all = views(inputs);
+        forward({settings.data(), settings.size()}, all.data(), all.size(), out.data_ptr<float>(), out.numel());
+        ctx->save_for_backward(inputs);
+        ctx->saved_data["settings"] = settings;
+        ctx->saved_data["backward"] = reinterpret_cast<int64_t>(backward);
+        return out;
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
+                                                   torch::autograd::variable_list grads) {
+        auto inputs = ctx->get_saved_variables();
+        auto settings = ctx->saved_data["settings"].toIntVector();
+        auto backward = reinterpret_cast<Backward>(ctx->saved_data["backward"].toInt());
+        torch::autograd::variable_list d_inputs(inputs.size());
+        std::vector<float*> numbers(inputs.size());
+        for (size_t i = 0; i < inputs.size(); i++) {
+            if (ctx->needs_input_grad(i) && inputs[i].scalar_type() == at::kFloat) {
+                d_inputs[i] = at::empty_like(inputs[i]);
+                numbers[i] = d_inputs[i].data_ptr<float>();
+            }
+        }
+        auto d_out = grads[0].contiguous();
+        auto all = views(inputs);
+        backward({settings.data(), settings.size()}, all.data(), all.size(), d_out.data_ptr<float>(), d_out.numel(),
+                 numbers.data());
+        // Neither the settings nor what follows them have gradients.
+        d_inputs.resize(inputs.size() + 4);
+        return d_inputs;
+    }
+};
+}  // namespace
+
+extern "C" char* scenarec_node(at::Tensor* const* inputs, size_t count, Settings settings, Settings sizes, Forward forward,
+                               Backward backward, at::Tensor** out) {
+    return guarded([&] {
+        std::vector<at::Tensor> given;
+        for (size_t i = 0; i < count; i++) given.push_back(*inputs[i]);
+        std::vector<int64_t> numbers(settings.numbers, settings.numbers + settings.count);
+        std::vector<int64_t> shape(sizes.numbers, sizes.numbers + sizes.count);
+        *out = new at::Tensor(Node::apply(at::TensorList(given), numbers, shape, forward, backward));
+    });
+}
