@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,13 +62,15 @@ def with_polars(files, sep, header):
 
 def measured(command):
     """Wall seconds and peak resident memory in GiB of a process."""
-    before = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    _, status, usage = os.wait4(process.pid, 0)
-    error = process.stderr.read()
-    if status != 0:
-        return None, error.strip().splitlines()[-1] if error else f"status {status}"
-    return time.perf_counter() - before, usage.ru_maxrss / 2**20
+    with tempfile.TemporaryFile("w+") as errors:
+        before = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - before
+        if status != 0:
+            errors.seek(0)
+            return None, (errors.read().strip().splitlines() or [f"status {status}"])[-1]
+    return seconds, usage.ru_maxrss / 2**20
 
 
 def best(command, repeat, before=lambda: None):

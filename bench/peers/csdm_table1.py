@@ -8,16 +8,22 @@ trained denoiser). Reads a folder with ratings.dat, users.dat, movies.dat and pr
 writes nothing.
 
     python bench/peers/csdm_table1.py --raw data/raw/movielens-1m --methods base,cvar,csdm-released --seeds 1
+
+With --only pretrain or --only generator it is one of `scenarec bench`'s programs: it takes --steps steps and says their rate.
+--sample-wise loads data as the released programs do: a dataset of rows, each a dictionary of tensors, and a loader that stacks them,
+with Adam as it is by default.
 """
 import argparse, copy, math, os, re, time
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 from torch import nn
 import torch.nn.functional as F
 
+from figure import figure, multiply_adds
+
 D, T, BETA = 16, 100, 1e-5
+SAMPLE_WISE = False
 SIDE = ["item_id", "year", "title", "genres"]
 
 
@@ -99,8 +105,14 @@ class Rows:
         return {k: v[index] for k, v in self.columns.items()}, self.label[index]
 
     def batches(self, size):
+        if SAMPLE_WISE:
+            yield from torch.utils.data.DataLoader(self, batch_size=size, shuffle=True)
+            return
         for index in torch.randperm(len(self)).split(size):
             yield self.take(index)
+
+    def __getitem__(self, i):
+        return {k: v[i] for k, v in self.columns.items()}, self.label[i]
 
 
 def auc(score, label):
@@ -227,7 +239,7 @@ class Csdm(Generator):
 # ---------------------------------------------------------------- protocol
 
 def adam(parameters):
-    return torch.optim.Adam([p for p in parameters if p.requires_grad], 1e-3, weight_decay=1e-6, fused=True)
+    return torch.optim.Adam([p for p in parameters if p.requires_grad], 1e-3, weight_decay=1e-6, fused=not SAMPLE_WISE)
 
 
 def descend(loss, optimiser):
@@ -292,7 +304,29 @@ def run(method, net, parts, sizes, o):
     return out
 
 
+def rate(net, parts, sizes, o):
+    """Samples per second of the pre-training's or of the generator's first steps."""
+    rows, gen = parts["base"], None
+    if o.only == "generator":
+        gen = Cvar(sizes) if o.methods == "cvar" else Csdm(sizes, True, True, o.stride, o.rho)
+        net.requires_grad_(False)
+    net.train()
+    optimiser = adam((gen or net).parameters())
+    samples, start = 0, time.perf_counter()
+    for x, y in rows.batches(o.batch):
+        for _ in range(o.iters if gen else 1):
+            descend(gen.loss(net, x, y) if gen else F.binary_cross_entropy_with_logits(net(x), y), optimiser)
+            samples += len(y)
+        if samples >= o.steps * o.batch:
+            break
+    seconds = time.perf_counter() - start
+    x, y = rows.take(torch.arange(min(o.batch, len(rows))))
+    step = lambda: (gen.loss(net, x, y) if gen else F.binary_cross_entropy_with_logits(net(x), y)).backward()
+    figure(samples / seconds, multiply_adds_per_sample=multiply_adds(step, len(y)))
+
+
 def main():
+    global SAMPLE_WISE
     p = argparse.ArgumentParser()
     p.add_argument("--raw", required=True)
     p.add_argument("--methods", default="base,cvar,csdm-released,csdm-paper")
@@ -302,8 +336,13 @@ def main():
     p.add_argument("--stride", type=int, default=10)
     p.add_argument("--batch", type=int, default=2048)
     p.add_argument("--base-rows", type=int, help="use only this many rows of train_base (smoke test)")
+    p.add_argument("--only", choices=["pretrain", "generator"], help="measure the rate of this alone")
+    p.add_argument("--steps", type=int, default=1000000)
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--sample-wise", action="store_true")
     o = p.parse_args()
-    torch.set_num_threads(1)
+    SAMPLE_WISE = o.sample_wise
+    torch.set_num_threads(o.threads)
     torch.set_flush_denormal(True)
 
     start = time.time()
@@ -313,6 +352,9 @@ def main():
         rows["base"] = rows["base"][:o.base_rows]
     parts = {k: Rows(columns, label, r) for k, r in rows.items()}
     print("read and split", f"{time.time() - start:.1f} s;", {k: len(r) for k, r in rows.items()}, sizes, flush=True)
+    if o.only:
+        torch.manual_seed(1)
+        return rate(DeepFM(sizes), parts, sizes, o)
     for seed in map(int, o.seeds.split(",")):
         torch.manual_seed(seed)
         start = time.time()

@@ -4,7 +4,9 @@ All tensors are resident, batches are index selections, sequences are padded to 
 users.csv, items.csv, histories.csv (the cache of a run on simulated data has one under data/cache/simulated) and
 click_probability.f32, and prints samples per second, peak memory and expected AUC by scenario; it writes nothing.
 """
-import argparse, os, resource, time
+import argparse, os, time
+
+from figure import figure, multiply_adds
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--raw", required=True)
@@ -93,8 +95,7 @@ def run(args, data, loss, logits, optimizer, batch, valid, test):
             if step + 1 == args.steps:
                 break
     seconds = time.perf_counter() - began
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{samples / seconds:,.0f} samples/s in training, {seconds:.1f} s, {memory:.2f} GiB")
+    print(f"{samples / seconds:,.0f} samples/s in training, {seconds:.1f} s")
     if not args.steps:
         with torch.no_grad():
             score = torch.cat([logits(own) for own in torch.from_numpy(rows).split(4096)]).numpy()
@@ -102,3 +103,5 @@ def run(args, data, loss, logits, optimizer, batch, valid, test):
         by = [expected_auc(score[own], truth[own]) for s in np.unique(scenario) if len(own := np.flatnonzero(scenario == s))]
         print("expected AUC by scenario:", " ".join(f"{a:.4f}" for a in by), "mean", f"{np.mean(by):.4f}",
               "all", f"{expected_auc(score, truth):.4f}")
+    own = train[:batch]
+    figure(samples / seconds, multiply_adds_per_sample=multiply_adds(lambda: loss(own).backward(), len(own)))

@@ -9,7 +9,7 @@ prints, per epoch, seconds and AUCs; it writes nothing.
 
     python bench/peers/m3oe.py --raw data/raw/movielens-1m --split random --epochs 3 --threads 1
 """
-import argparse, os, resource, time
+import argparse, os, time
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
 parser.add_argument("--raw", required=True)
@@ -29,6 +29,8 @@ import numpy as np
 import torch
 from torch import nn
 import torch.nn.functional as F
+
+from figure import figure, multiply_adds
 
 torch.set_num_threads(args.threads)
 torch.set_flush_denormal(True)
@@ -166,6 +168,7 @@ def main():
         own = [domain[rows] == d for d in range(D)]
         return [auc(out[own[d], t], labels[rows][own[d], t]) for d in range(D) for t in range(T)]
 
+    rates = []
     for epoch in range(args.epochs):
         start = time.time()
         for rows in train[torch.randperm(len(train)).to(args.device)].split(args.batch):
@@ -178,11 +181,13 @@ def main():
         if args.device != "cpu":
             torch.cuda.synchronize()
         seconds = time.time() - start
+        rates.append(len(train) / seconds)
         v, t = cells(valid), cells(test)
         weights_now = ", ".join(f"{w:.4f}" for w in model.fusion.sigmoid().tolist())
         print(f"epoch {epoch}: {seconds:.2f} s, {len(train) / seconds:,.0f} samples/s; mean AUC valid "
               f"{np.mean(v):.4f}, test {np.mean(t):.4f}; fusion weights {weights_now}", flush=True)
+    part = train[:args.batch]
+    figure(max(rates), multiply_adds_per_sample=multiply_adds(lambda: loss_of(part).backward(), len(part)))
 
 
 main()
-print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB at most")

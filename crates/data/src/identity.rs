@@ -59,16 +59,25 @@ impl Material {
                 if raw.hash() == hash { Ok(raw) } else { Err(Error::Changed { file: folder }) }
             }
             Material::Simulation(params, tables) => {
-                let simulator = config.loader.simulator();
-                let made =
-                    simulate::ensure(simulator, params, tables.as_ref(), &config.dataset, &roots.cache)?;
-                config.loader.raw_files(&made)
+                config.loader.raw_files(&config.simulated(params, tables.as_ref(), roots)?)
             }
         }
     }
 }
 
 impl DatasetConfig {
+    /// The folder with the raw files, which are simulated where they have to be and are not there.
+    pub fn raw_folder(&self, roots: &Roots, over: &Override) -> Result<PathBuf> {
+        match Material::of(self, roots, over)?.0 {
+            Material::Raw { folder, .. } => Ok(folder),
+            Material::Simulation(params, tables) => self.simulated(params, tables.as_ref(), roots),
+        }
+    }
+
+    fn simulated(&self, params: SimulateConfig, tables: Option<&RawFiles>, roots: &Roots) -> Result<PathBuf> {
+        simulate::ensure(self.loader.simulator(), params, tables, &self.dataset, &roots.cache)
+    }
+
     /// The raw files.
     pub(crate) fn open_raw(&self, folder: &Path) -> Result<RawFiles> {
         self.loader.check_memory(folder)?;

@@ -4,6 +4,7 @@
 //! depends on ([`id`]); the planner ([`plan`]) finds which of them exist in the [`store`]; the [`engine`] executes the
 //! rest as processes of their own; and the [`report`] turns their measures into tables.
 pub mod atomic;
+pub mod bench;
 pub mod cli;
 pub mod doctor;
 pub mod engine;

@@ -1,5 +1,6 @@
 //! The command line that `scenarec` and the papers' own binaries share.
 mod augment;
+mod bench;
 mod data;
 mod extend;
 mod gc;
@@ -63,6 +64,8 @@ enum Command {
     Augment(augment::AugmentArgs),
     /// Teach a trained net a scenario that it does not know, and leave what it says of the others as it is.
     AddScenario(extend::ExtendArgs),
+    /// Speed and memory, beside other programs that do the same.
+    Bench(bench::BenchArgs),
     /// Check this machine and this checkout.
     Doctor {
         #[command(flatten)]
@@ -131,6 +134,7 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
         }
         Command::Augment(args) => augment::augment(&roots(&args.table.folders)?, paper, &args)?,
         Command::AddScenario(args) => extend::add_scenario(&roots(&args.table.folders)?, paper, &args)?,
+        Command::Bench(args) => return bench::bench(&roots(&args.folders)?, &args),
         Command::Doctor { folders } => return crate::doctor::run(&roots(&folders)?),
         Command::Gc { yes, folders } => gc::run(&roots(&folders)?, yes)?,
         Command::Completions { shell } => {

@@ -12,4 +12,5 @@ pub use environment::{Environment, cpu_model, libtorch_version};
 pub use export::Engine;
 pub use interrupt::interrupted;
 pub use pool::{Options, Outcome, execute};
+pub(crate) use worker::peak_rss;
 pub use worker::{Order, work};

@@ -226,7 +226,7 @@ fn append_totals(path: &Path, common: &Measure, seconds: f64) -> Result<()> {
 }
 
 /// The largest memory this process had.
-fn peak_rss() -> Option<f64> {
+pub(crate) fn peak_rss() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1024.0)
