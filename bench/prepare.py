@@ -146,8 +146,8 @@ def main():
         print("".join(shown) + f"| {ratio} |", flush=True)
 
 
-if sys.argv[1:2] == ["--peer"]:
+if __name__ == "__main__" and sys.argv[1:2] == ["--peer"]:
     files, how = json.loads(sys.argv[3])
     {"pandas": with_pandas, "polars": with_polars}[sys.argv[2]](files, **how)
-else:
+elif __name__ == "__main__":
     main()

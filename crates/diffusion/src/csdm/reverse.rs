@@ -183,14 +183,26 @@ impl<'a, const W: usize> Rows<'a, W> {
 /// sum + x M, where the rows of M are what each number of x counts with.
 #[inline(always)]
 fn product<const W: usize>(x: &Block<W>, m: &Matrix<W>, mut sum: Block<W>) -> Block<W> {
-    for j in 0..W {
-        for r in 0..ROWS {
-            for c in 0..W {
-                sum[r][c] += x[r][j] * m[j][c];
-            }
+    // Four rows at once: one row's sums would wait for each other. They have names so that they stay in registers.
+    for (x, sum) in x.chunks_exact(4).zip(sum.chunks_exact_mut(4)) {
+        let (mut a, mut b, mut c, mut d) = (sum[0], sum[1], sum[2], sum[3]);
+        for (j, m) in m.iter().enumerate() {
+            add(&mut a, x[0][j], m);
+            add(&mut b, x[1][j], m);
+            add(&mut c, x[2][j], m);
+            add(&mut d, x[3][j], m);
         }
+        sum.copy_from_slice(&[a, b, c, d]);
     }
     sum
+}
+
+/// sum += a x
+#[inline(always)]
+fn add<const W: usize>(sum: &mut [f32; W], a: f32, x: &[f32; W]) {
+    for (sum, x) in sum.iter_mut().zip(x) {
+        *sum += a * x;
+    }
 }
 
 /// sum += dᵀ x
@@ -209,14 +221,16 @@ fn outer<const W: usize>(d: &Block<W>, x: &Block<W>, sum: &mut Matrix<W>) {
 
 #[inline(always)]
 fn tanh_of<const W: usize>(mut x: Block<W>) -> Block<W> {
-    x.iter_mut().flatten().for_each(|x| *x = tanh(*x));
+    for x in x.as_flattened_mut() {
+        *x = tanh(*x);
+    }
     x
 }
 
 /// d by what goes into tanh, from d by what comes out of it.
 #[inline(always)]
 fn tanh_back<const W: usize>(d: &mut Block<W>, out: &Block<W>) {
-    for (d, a) in d.iter_mut().flatten().zip(out.iter().flatten()) {
+    for (d, a) in d.as_flattened_mut().iter_mut().zip(out.as_flattened()) {
         *d *= 1.0 - a * a;
     }
 }
@@ -323,7 +337,7 @@ impl<const W: usize> Job for Backward<'_, W> {
             let mut d_h = [[0.0; W]; ROWS];
             for (i, (step, inputs)) in net.steps.iter().zip(&inputs).enumerate().rev() {
                 let mut by_layer = d;
-                by_layer.iter_mut().flatten().for_each(|d| *d *= step.noise);
+                by_layer.as_flattened_mut().iter_mut().for_each(|d| *d *= step.noise);
                 for layer in (0..LAYERS).rev() {
                     if learns {
                         let bias =

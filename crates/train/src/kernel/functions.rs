@@ -20,19 +20,23 @@ pub fn exp(x: f32) -> f32 {
     if low { 0.0 } else { e }
 }
 
-/// Within three units of the last place: below 0.625 an odd polynomial (Cephes's), beyond it (1 - e^-2|x|) / (1 + e^-2|x|) with x's sign.
+/// Within five units of the last place: Eigen's rational function of degrees 13 and 6, which stays where it is from 8 on.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
+    const ABOVE: [f32; 7] = [
+        -2.760_768_5e-16,
+        2.000_188e-13,
+        -8.604_671_5e-11,
+        5.122_297_3e-8,
+        1.485_722_4e-5,
+        6.372_619_4e-4,
+        4.893_524_6e-3,
+    ];
+    const BELOW: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_7e-3, 4.893_525_4e-3];
+    let x = x.clamp(-7.998_812, 7.998_812);
     let square = x * x;
-    let mut p = -5.704_988_7e-3;
-    for c in [2.063_908_9e-2, -5.373_971_8e-2, 1.333_144_2e-1, -3.333_328e-1] {
-        p = p * square + c;
-    }
-    let near = p * square * x + x;
-    let size = x.abs();
-    let e = exp(-2.0 * size);
-    let far = ((1.0 - e) / (1.0 + e)).copysign(x);
-    if size < 0.625 { near } else { far }
+    let polynomial = |coefficients: &[f32]| coefficients.iter().fold(0.0, |sum, c| sum * square + c);
+    x * polynomial(&ABOVE) / polynomial(&BELOW)
 }
 
 #[cfg(test)]
@@ -53,12 +57,12 @@ mod tests {
 
     #[test]
     fn hyperbolic_tangents_are_those_of_double_precision() {
-        assert_eq!((tanh(0.0), tanh(f32::INFINITY), tanh(f32::NEG_INFINITY)), (0.0, 1.0, -1.0));
+        assert_eq!(tanh(0.0), 0.0);
         assert!(tanh(f32::NAN).is_nan());
-        for x in (-200_000..200_000).map(|i| i as f32 * 1e-4).chain([1e-30, -1e-10, 44.0, -1e30]) {
+        for x in (-200_000..200_000).map(|i| i as f32 * 1e-4).chain([1e-30, -1e-10, 44.0, -1e30, f32::INFINITY]) {
             let want = f64::from(x).tanh();
             let error = (f64::from(tanh(x)) - want).abs() / want.abs().max(1e-300);
-            assert!(x == 0.0 || error < 3.6e-7, "tanh {x}: {} for {want}", tanh(x));
+            assert!(x == 0.0 || error < 4.8e-7, "tanh {x}: {} for {want}", tanh(x));
         }
     }
 }
