@@ -250,10 +250,9 @@ impl<const W: usize> Net<W> {
     #[inline(always)]
     fn next(&self, step: &Step<W>, h: &Block<W>, z: &Block<W>, last: &Block<W>) -> Block<W> {
         let mut noise = product(last, &self.transposed[LAYERS - 1], [self.biases[LAYERS - 2]; ROWS]);
-        for r in 0..ROWS {
-            for c in 0..W {
-                noise[r][c] = z[r][c] * step.z + h[r][c] * step.h + noise[r][c] * step.noise;
-            }
+        let states = z.as_flattened().iter().zip(h.as_flattened());
+        for (noise, (z, h)) in noise.as_flattened_mut().iter_mut().zip(states) {
+            *noise = z * step.z + h * step.h + *noise * step.noise;
         }
         noise
     }
@@ -351,11 +350,10 @@ impl<const W: usize> Job for Backward<'_, W> {
                     }
                 }
                 let by_state = rows.masked(i, at, by_layer);
-                for r in 0..ROWS {
-                    for c in 0..W {
-                        d_h[r][c] += d[r][c] * step.h;
-                        d[r][c] = d[r][c] * step.z + by_state[r][c];
-                    }
+                let both = d_h.as_flattened_mut().iter_mut().zip(d.as_flattened_mut());
+                for ((d_h, d), by_state) in both.zip(by_state.as_flattened()) {
+                    *d_h += *d * step.h;
+                    *d = *d * step.z + by_state;
                 }
             }
             for ((to, d_h), d) in d_h_of_all[at..].chunks_exact_mut(W).zip(&d_h).zip(&d) {

@@ -1,7 +1,7 @@
 //! `bench`: how fast this program is, and what else a user would run, in one run on one machine.
 //!
 //! Every program is measured alone, in a process of its own, by turns. Ours is measured by what users call: a run of a table, whose
-//! measures are read; what no run is is built in ([`BUILT_INS`](built_in::BUILT_INS)). The others are scripts in `bench/peers`.
+//! measures are read; what no run is is built in (`built_in`). The others are scripts in `bench/peers`.
 mod built_in;
 mod machine;
 mod spec;

@@ -56,7 +56,7 @@ impl Unit {
 pub enum Ours {
     /// A run of a table.
     Run(Run),
-    /// Something that no run is, by its name among [`BUILT_INS`](super::built_in::BUILT_INS).
+    /// Something that no run is, by its name (`bench/built_in.rs`).
     BuiltIn(BuiltInCall),
 }
 
