@@ -60,6 +60,10 @@ reproduce-figure FIGURE *ARGS: _scenarec
 list *ARGS: _scenarec
     @"{{ bin }}" list "$@"
 
+# Speed and memory beside programs in Python that do the same: bench deepfm csdm
+bench *ARGS: _scenarec _peers
+    @"{{ bin }}" bench --python .venv/bin/python "$@"
+
 # Check this machine and this checkout
 doctor *ARGS: _scenarec
     @"{{ bin }}" doctor "$@"
@@ -83,4 +87,11 @@ _venv:
         python3 -m venv --clear .venv; \
         .venv/bin/pip install --quiet torch==2.11.0 numpy safetensors; \
         touch .venv/complete; \
+    fi
+
+# What is measured beside ours
+_peers: _venv
+    @if ! [ -e .venv/peers ]; then \
+        .venv/bin/pip install --quiet pandas polars scikit-learn; \
+        touch .venv/peers; \
     fi

@@ -1,5 +1,6 @@
 //! Tests of the whole: configuration, ids, killing and going on, the command line.
 mod augment;
+mod benchmarks;
 mod cli;
 mod contract;
 mod engines;
