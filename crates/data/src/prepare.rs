@@ -6,8 +6,8 @@ use crate::loader::CountRows;
 use crate::raw::RawFiles;
 use crate::view::{Loaded, View, gather, min_max};
 use crate::{
-    Column, Columns, Dataset, DatasetConfig, Error, Memory, Override, Result, Roots, Schema, Splits, Stored,
-    Streamed, cache, leaks,
+    Column, Columns, Dataset, DatasetConfig, Error, Memory, Override, Result, Roots, Rows, Schema, Splits,
+    Stored, Streamed, cache, leaks,
 };
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
     let (material, identity) = Material::of(config, roots, over)?;
     let path = cache_path(config, roots, &identity);
     let open = || match Stored::open(&path, &identity.fingerprint)? {
-        Some(stored) => dataset(config, stored).map(Some),
+        Some(stored) => dataset(config, stored, None).map(Some),
         None => Ok(None),
     };
     let cached = open().unwrap_or_else(|e| {
@@ -45,8 +45,9 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
             match open().ok().flatten() {
                 Some(dataset) => dataset,
                 None => {
-                    build(config, material.files(config, roots)?, identity.clone(), &path)?;
-                    open()?.expect("a cache that was just written")
+                    let rows = build(config, material.files(config, roots)?, identity.clone(), &path)?;
+                    let stored = Stored::open(&path, &identity.fingerprint)?;
+                    dataset(config, stored.expect("a cache that was just written"), rows)?
                 }
             }
         }
@@ -92,8 +93,8 @@ impl Drop for Lock {
     }
 }
 
-/// The dataset of a cache file.
-fn dataset(config: &DatasetConfig, stored: Stored) -> Result<Dataset> {
+/// The dataset of a cache file, whose rows may be at hand.
+fn dataset(config: &DatasetConfig, stored: Stored, rows: Option<Rows>) -> Result<Dataset> {
     let header = stored.header().clone();
     let size = stored.size();
     let streamed = match config.memory {
@@ -102,7 +103,7 @@ fn dataset(config: &DatasetConfig, stored: Stored) -> Result<Dataset> {
         Memory::Streamed => true,
     };
     if !streamed {
-        return Ok(Dataset::new(header, stored.all()?));
+        return Ok(Dataset::new(header, rows.map_or_else(|| stored.all(), Ok)?));
     }
     tracing::info!(
         "{}: {:.1} GiB of columns stay in the cache file, of which row groups are read as they are needed",
@@ -122,8 +123,8 @@ fn cache_path(config: &DatasetConfig, roots: &Roots, identity: &Identity) -> Pat
     roots.cache.join(format!("{}-{}.parquet", config.dataset, &identity.fingerprint[..16]))
 }
 
-/// Writes the cache file of a dataset.
-fn build(config: &DatasetConfig, raw: RawFiles, identity: Identity, path: &Path) -> Result<()> {
+/// Writes the cache file of a dataset; its rows, unless they went there as they came.
+fn build(config: &DatasetConfig, raw: RawFiles, identity: Identity, path: &Path) -> Result<Option<Rows>> {
     let header = |schema: Schema, item_vocabulary: Option<Vec<usize>>| Header {
         name: config.dataset.clone(),
         provenance: identity.provenance,
@@ -141,7 +142,8 @@ fn build(config: &DatasetConfig, raw: RawFiles, identity: Identity, path: &Path)
                 rows.click_probability = probabilities.as_ref().map(|p| gather(p, chosen));
                 writer.append(&rows)
             })?;
-            return writer.finish();
+            writer.finish()?;
+            return Ok(None);
         }
     };
     let probabilities = raw.probabilities(chosen.as_ref().map_or(rows.len(), |c| c.of))?;
@@ -150,7 +152,8 @@ fn build(config: &DatasetConfig, raw: RawFiles, identity: Identity, path: &Path)
         None => probabilities,
     };
     drop(raw); // Writing the cache takes memory of its own.
-    cache::write(header(schema, item_vocabulary), &rows, path)
+    cache::write(header(schema, item_vocabulary), &rows, path)?;
+    Ok(Some(rows))
 }
 
 /// The feature `count` over the rows that a model may have seen: an item's popularity among rows to be predicted is

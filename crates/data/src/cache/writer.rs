@@ -2,13 +2,18 @@
 use super::arrays;
 use super::footer::{Footer, Header, KEY, UNSEALED, VERSION, hash, places, seal};
 use crate::{Error, Result, Rows};
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, Schema};
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::{Field, FieldRef, Schema};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
+use rayon::prelude::*;
 use std::fs::File;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -24,10 +29,27 @@ pub(crate) struct Writer {
     header: Header,
     temporary: NamedTempFile,
     /// Begins with the first rows, which have the columns.
-    parquet: Option<ArrowWriter<File>>,
+    parquet: Option<Parquet>,
     rows: usize,
     /// `[row group][column]`.
     chunks: Vec<Vec<String>>,
+}
+
+/// The file, and what encodes columns for it, which needs no file: they are encoded side by side.
+struct Parquet {
+    writer: SerializedFileWriter<File>,
+    encoders: ArrowRowGroupWriterFactory,
+    schema: Arc<Schema>,
+}
+
+impl Parquet {
+    fn begin(file: File, columns: &arrays::Named) -> std::result::Result<Self, ParquetError> {
+        let field = |(name, array): &(String, ArrayRef)| Field::new(name, array.data_type().clone(), false);
+        let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<Field>>()));
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties()?))?;
+        let (writer, encoders) = writer.into_serialized_writer()?;
+        Ok(Self { writer, encoders, schema })
+    }
 }
 
 impl Writer {
@@ -65,29 +87,35 @@ impl Writer {
     }
 
     fn group(&mut self, columns: arrays::Named) -> std::result::Result<(), ParquetError> {
-        let fields: Vec<Field> =
-            columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), false)).collect();
-        let schema = Arc::new(Schema::new(fields));
         let file = self.temporary.as_file();
-        let writer = match &mut self.parquet {
-            Some(writer) => writer,
-            None => self.parquet.insert(ArrowWriter::try_new(
-                file.try_clone()?,
-                schema.clone(),
-                Some(properties()?),
-            )?),
+        let Parquet { writer, encoders, schema } = match &mut self.parquet {
+            Some(parquet) => parquet,
+            None => self.parquet.insert(Parquet::begin(file.try_clone()?, &columns)?),
         };
-        writer.write(&RecordBatch::try_new(schema, columns.into_iter().map(|c| c.1).collect())?)?;
+        if columns.first().is_none_or(|(_, array)| array.is_empty()) {
+            return Ok(());
+        }
+        let encoders = encoders.create_column_writers(self.chunks.len())?;
+        let columns = encoders.into_par_iter().zip(schema.fields().par_iter()).zip(columns);
+        let encode =
+            |((mut encoder, field), (_, array)): ((ArrowColumnWriter, &FieldRef), (String, ArrayRef))| {
+                compute_leaves(field, &array)?.iter().try_for_each(|leaf| encoder.write(leaf))?;
+                encoder.close()
+            };
+        let encoded: Vec<ArrowColumnChunk> =
+            columns.map(encode).collect::<std::result::Result<_, ParquetError>>()?;
+        let mut group = writer.next_row_group()?;
+        encoded.into_iter().try_for_each(|column| column.append_to_row_group(&mut group))?;
+        group.close()?;
         writer.flush()?;
-        writer.sync()?;
         for group in &writer.flushed_row_groups()[self.chunks.len()..] {
-            let mut own = Vec::new();
-            for (start, len) in places(group) {
+            let hashed = |(start, len): (u64, usize)| -> std::result::Result<String, ParquetError> {
                 let mut bytes = vec![0; len];
                 file.read_exact_at(&mut bytes, start)?;
-                own.push(hash(&bytes));
-            }
-            self.chunks.push(own);
+                Ok(hash(&bytes))
+            };
+            self.chunks
+                .push(places(group).into_par_iter().map(hashed).collect::<std::result::Result<_, _>>()?);
         }
         Ok(())
     }
@@ -106,7 +134,7 @@ impl Writer {
     }
 
     fn footer(&mut self) -> std::result::Result<(), ParquetError> {
-        let mut writer = self.parquet.take().expect("rows that were appended");
+        let mut writer = self.parquet.take().expect("rows that were appended").writer;
         let footer = Footer {
             version: VERSION,
             header: self.header.clone(),

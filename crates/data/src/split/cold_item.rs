@@ -4,13 +4,13 @@
 //! time their rows 1..K are `warm_a`, the next K `warm_b`, the next K `warm_c`, the rest `test`. Items with fewer
 //! rows are dropped. Every part is then in order of time. All sorts are stable.
 use super::Splits;
+use crate::sort::by_time;
 
 const PARTS: [&str; 5] = ["train_base", "warm_a", "warm_b", "warm_c", "test"];
 
 pub(super) fn split(items: &[u32], time: &[i64], n: usize, k: usize) -> Result<Splits, String> {
     let count = counts(items);
-    let mut in_time: Vec<u32> = (0..items.len() as u32).collect();
-    in_time.sort_by_key(|r| time[*r as usize]);
+    let in_time = by_time(time);
 
     // Rows are dealt out in order of time, so every part comes out sorted, and the k-th row of an item is its k-th
     // in time: the same as sorting each item's rows, since both sorts are stable.

@@ -169,20 +169,19 @@ impl<'a, const W: usize> Rows<'a, W> {
 
     /// The state that the predictor sees in a step, and gradients on their way back from there.
     #[inline(always)]
-    fn masked(&self, step: usize, at: usize, mut z: Block<W>) -> Block<W> {
+    fn mask(&self, step: usize, at: usize, z: &mut Block<W>) {
         if let Some((masks, start)) = self.masks {
             let masks = &masks[step * self.all..][start + at..self.all];
             for (z, mask) in z.iter_mut().zip(masks.chunks_exact(W)) {
                 z.iter_mut().zip(mask).for_each(|(z, mask)| *z *= mask);
             }
         }
-        z
     }
 }
 
-/// sum + x M, where the rows of M are what each number of x counts with.
+/// sum += x M, where the rows of M are what each number of x counts with.
 #[inline(always)]
-fn product<const W: usize>(x: &Block<W>, m: &Matrix<W>, mut sum: Block<W>) -> Block<W> {
+fn product<const W: usize>(x: &Block<W>, m: &Matrix<W>, sum: &mut Block<W>) {
     // Four rows at once: one row's sums would wait for each other. They have names so that they stay in registers.
     for (x, sum) in x.chunks_exact(4).zip(sum.chunks_exact_mut(4)) {
         let (mut a, mut b, mut c, mut d) = (sum[0], sum[1], sum[2], sum[3]);
@@ -194,7 +193,6 @@ fn product<const W: usize>(x: &Block<W>, m: &Matrix<W>, mut sum: Block<W>) -> Bl
         }
         sum.copy_from_slice(&[a, b, c, d]);
     }
-    sum
 }
 
 /// sum += a x
@@ -219,14 +217,6 @@ fn outer<const W: usize>(d: &Block<W>, x: &Block<W>, sum: &mut Matrix<W>) {
     }
 }
 
-#[inline(always)]
-fn tanh_of<const W: usize>(mut x: Block<W>) -> Block<W> {
-    for x in x.as_flattened_mut() {
-        *x = tanh(*x);
-    }
-    x
-}
-
 /// d by what goes into tanh, from d by what comes out of it.
 #[inline(always)]
 fn tanh_back<const W: usize>(d: &mut Block<W>, out: &Block<W>) {
@@ -236,25 +226,29 @@ fn tanh_back<const W: usize>(d: &mut Block<W>, out: &Block<W>) {
 }
 
 impl<const W: usize> Net<W> {
-    /// What each layer is given for the state that the predictor sees.
+    /// What each layer is given, where the first one has the state that the predictor sees.
     #[inline(always)]
-    fn layers(&self, step: &Step<W>, seen: Block<W>, inputs: &mut [Block<W>; LAYERS]) {
-        inputs[0] = seen;
+    fn layers(&self, step: &Step<W>, inputs: &mut [Block<W>; LAYERS]) {
         for layer in 0..LAYERS - 1 {
             let bias = if layer == 0 { &step.offset } else { &self.biases[layer - 1] };
-            inputs[layer + 1] = tanh_of(product(&inputs[layer], &self.transposed[layer], [*bias; ROWS]));
+            let (given, out) = inputs.split_at_mut(layer + 1);
+            out[0].fill(*bias);
+            product(&given[layer], &self.transposed[layer], &mut out[0]);
+            for x in out[0].as_flattened_mut() {
+                *x = tanh(*x);
+            }
         }
     }
 
-    /// The next state.
+    /// From a state to the next one.
     #[inline(always)]
-    fn next(&self, step: &Step<W>, h: &Block<W>, z: &Block<W>, last: &Block<W>) -> Block<W> {
-        let mut noise = product(last, &self.transposed[LAYERS - 1], [self.biases[LAYERS - 2]; ROWS]);
-        let states = z.as_flattened().iter().zip(h.as_flattened());
-        for (noise, (z, h)) in noise.as_flattened_mut().iter_mut().zip(states) {
-            *noise = z * step.z + h * step.h + *noise * step.noise;
+    fn next(&self, step: &Step<W>, h: &Block<W>, last: &Block<W>, z: &mut Block<W>) {
+        let mut noise = [self.biases[LAYERS - 2]; ROWS];
+        product(last, &self.transposed[LAYERS - 1], &mut noise);
+        let others = h.as_flattened().iter().zip(noise.as_flattened());
+        for (z, (h, noise)) in z.as_flattened_mut().iter_mut().zip(others) {
+            *z = *z * step.z + h * step.h + noise * step.noise;
         }
-        noise
     }
 }
 
@@ -273,8 +267,10 @@ impl<const W: usize> Job for Forward<'_, W> {
             let h = Rows::block(rows.h, at);
             let mut z = h;
             for (i, step) in net.steps.iter().enumerate() {
-                net.layers(step, rows.masked(i, at, z), &mut inputs);
-                z = net.next(step, &h, &z, &inputs[LAYERS - 1]);
+                inputs[0] = z;
+                rows.mask(i, at, &mut inputs[0]);
+                net.layers(step, &mut inputs);
+                net.next(step, &h, &inputs[LAYERS - 1], &mut z);
             }
             for (to, from) in out[at..].chunks_exact_mut(W).zip(&z) {
                 to.copy_from_slice(from);
@@ -328,8 +324,10 @@ impl<const W: usize> Job for Backward<'_, W> {
             let h = Rows::block(rows.h, at);
             let mut z = h;
             for (i, (step, inputs)) in net.steps.iter().zip(&mut inputs).enumerate() {
-                net.layers(step, rows.masked(i, at, z), inputs);
-                z = net.next(step, &h, &z, &inputs[LAYERS - 1]);
+                inputs[0] = z;
+                rows.mask(i, at, &mut inputs[0]);
+                net.layers(step, inputs);
+                net.next(step, &h, &inputs[LAYERS - 1], &mut z);
             }
             // Rows beyond the last have no gradient and so add nothing to the sums.
             let mut d = Rows::block(d_out, at);
@@ -344,14 +342,16 @@ impl<const W: usize> Job for Backward<'_, W> {
                         by_layer.iter().for_each(|d| add_row(bias, d));
                         outer(&by_layer, &inputs[layer], &mut sums.weights[layer]);
                     }
-                    by_layer = product(&by_layer, &net.weights[layer], [[0.0; W]; ROWS]);
+                    let mut by_input = [[0.0; W]; ROWS];
+                    product(&by_layer, &net.weights[layer], &mut by_input);
                     if layer > 0 {
-                        tanh_back(&mut by_layer, &inputs[layer]);
+                        tanh_back(&mut by_input, &inputs[layer]);
                     }
+                    by_layer = by_input;
                 }
-                let by_state = rows.masked(i, at, by_layer);
+                rows.mask(i, at, &mut by_layer);
                 let both = d_h.as_flattened_mut().iter_mut().zip(d.as_flattened_mut());
-                for ((d_h, d), by_state) in both.zip(by_state.as_flattened()) {
+                for ((d_h, d), by_state) in both.zip(by_layer.as_flattened()) {
                     *d_h += *d * step.h;
                     *d = *d * step.z + by_state;
                 }

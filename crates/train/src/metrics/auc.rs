@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::errors::{MetricError, check};
-use super::rank::{order_key, sort_by_key};
+use scenarec_data::sort_by_key;
 
 /// The exact AUC of `scores` `[n]` (any increasing function of the prediction: logits will do) against `labels` `[n]`
 /// of 0 and 1. Ties count half. `None` if a class is absent.
@@ -60,6 +60,15 @@ pub fn expected_auc(scores: &[f32], probabilities: &[f32]) -> Result<Option<f64>
 /// that is better than chance (Yan et al., ICML 2014).
 pub fn rela_impr(auc: f64, base: f64) -> f64 {
     ((auc - 0.5) / (base - 0.5) - 1.0) * 100.0
+}
+
+/// An unsigned key in the order of the floats: -inf < ... < -0 = 0 < ... < inf.
+#[inline]
+fn order_key(score: f32) -> u32 {
+    // Adding 0 turns -0 into 0.
+    let bits = (score + 0.0).to_bits();
+    // Negative floats: greater bits are smaller numbers. Positive ones: above all negative ones.
+    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
 }
 
 #[cfg(test)]

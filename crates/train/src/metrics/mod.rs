@@ -5,7 +5,6 @@ mod bootstrap;
 mod errors;
 mod gauc;
 mod logloss;
-mod rank;
 pub mod statistics;
 
 pub use auc::{auc, expected_auc, rela_impr};

@@ -1,4 +1,4 @@
-//! Sorting rows by score.
+//! Sorting many rows by a number.
 
 use rayon::prelude::*;
 
@@ -8,20 +8,11 @@ const CHUNK: usize = 1 << 16;
 const BITS: u32 = 11;
 const BUCKETS: usize = 1 << BITS;
 
-/// An unsigned key in the order of the floats: -inf < ... < -0 = 0 < ... < inf.
-#[inline]
-pub(super) fn order_key(score: f32) -> u32 {
-    // Adding 0 turns -0 into 0.
-    let bits = (score + 0.0).to_bits();
-    // Negative floats: greater bits are smaller numbers. Positive ones: above all negative ones.
-    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
-}
-
 /// Sorts pairs of a 32-bit key (the upper half) and a payload by key alone. Stable, and so deterministic, whatever
 /// the number of threads: a least-significant-digit radix sort whose chunks write to places counted beforehand.
-pub(super) fn sort_by_key(pairs: &mut Vec<u64>) {
+pub fn sort_by_key(pairs: &mut Vec<u64>) {
     if pairs.len() < CHUNK {
-        // Ties in the order of payloads: as deterministic, and as good for a sum over ties.
+        // Ties in the order of payloads: where these are row numbers in order, as below.
         pairs.sort_unstable();
         return;
     }
@@ -66,4 +57,38 @@ fn pass(from: &[u64], to: &mut [u64], shift: u32) {
             filled[bucket] += 1;
         }
     });
+}
+
+/// The numbers of the rows in order of `time`, equal ones in their own order.
+pub(crate) fn by_time(time: &[i64]) -> Vec<u32> {
+    let least = time.iter().copied().min().unwrap_or(0);
+    let span = time.iter().copied().max().unwrap_or(0).checked_sub(least);
+    let rows = 0..u32::try_from(time.len()).expect("rows have 32-bit numbers");
+    if span.is_none_or(|span| span > i64::from(u32::MAX)) {
+        let mut rows: Vec<u32> = rows.collect();
+        rows.sort_by_key(|r| time[*r as usize]);
+        return rows;
+    }
+    let pair = |row: u32| ((time[row as usize] - least) as u64) << 32 | u64::from(row);
+    let mut pairs: Vec<u64> = rows.into_par_iter().map(pair).collect();
+    sort_by_key(&mut pairs);
+    pairs.into_par_iter().map(|pair| pair as u32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_time;
+    use rand::RngExt;
+    use rand_xoshiro::{Xoshiro256PlusPlus, rand_core::SeedableRng};
+
+    #[test]
+    fn rows_in_order_of_time() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        for (rows, span) in [(0, 10), (5, 10), (200_000, 1000), (200_000, i64::MAX / 2), (100, i64::MAX)] {
+            let time: Vec<i64> = (0..rows).map(|_| rng.random_range(-span..=span)).collect();
+            let mut wanted: Vec<u32> = (0..rows).collect();
+            wanted.sort_by_key(|r| time[*r as usize]);
+            assert_eq!(by_time(&time), wanted, "{rows} rows, {span}");
+        }
+    }
 }
