@@ -2,6 +2,7 @@
 //!
 //! Splits look after themselves: that no row is in two parts, and what else a plan promises, is checked where a plan is applied.
 use crate::{Column, Dataset, DatasetConfig, Error, Field, FittedOn, Kind, Result, Splits};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Values with fewer rows than this say nothing about a field.
@@ -83,9 +84,9 @@ impl Seen {
         };
         let mut fields: Vec<SeenField> = data.schema.fields.iter().map(empty).collect();
         data.each_piece(|rows, columns| {
-            for (seen, column) in fields.iter_mut().zip(columns) {
+            fields.par_iter_mut().zip(columns).for_each(|(seen, column)| {
                 seen.look(column, rows.clone(), &data.labels, &training[rows.clone()]);
-            }
+            });
         })?;
         Ok(Seen { fields })
     }

@@ -1,5 +1,6 @@
 //! Some rows of a dataset, in memory.
 use crate::{Column, Field, Kind, Part, Schema};
+use rayon::prelude::*;
 
 /// Rows with everything that is known of them. All parts have as many entries as there are rows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,10 +39,10 @@ pub fn check(schema: &Schema, columns: &[Column], rows: usize) -> Result<(), Str
     if schema.fields.len() != columns.len() {
         return Err(format!("{} fields but {} columns", schema.fields.len(), columns.len()));
     }
-    for (field, column) in schema.fields.iter().zip(columns) {
-        check_field(schema, field, column, rows).map_err(|e| format!("field {:?}: {e}", field.name))?;
-    }
-    Ok(())
+    let checked = schema.fields.par_iter().zip(columns).map(|(field, column)| {
+        check_field(schema, field, column, rows).map_err(|e| format!("field {:?}: {e}", field.name))
+    });
+    checked.find_first(Result::is_err).unwrap_or(Ok(()))
 }
 
 fn check_field(schema: &Schema, field: &Field, column: &Column, rows: usize) -> Result<(), String> {
