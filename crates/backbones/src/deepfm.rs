@@ -9,7 +9,7 @@ use scenarec_train::{
     Build, CtrModel, Embedded, Init, InitScheme, ModelEntry, Net, Output, Params,
     config::resolve,
     model::one_task,
-    nn::{Mlp, MlpConfig, Norm},
+    nn::{Mlp, MlpConfig, Norm, pairs},
 };
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -98,13 +98,7 @@ impl CtrModel for DeepFm {
         if let Some(bias) = &self.bias {
             first_order = first_order + x.linear.sum_dim_intlist([1i64].as_slice(), true, Kind::Float) + bias;
         }
-        let one = [1i64].as_slice();
-        let sum = e.sum_dim_intlist(one, false, Kind::Float);
-        let flat = e.flatten(1, 2);
-        // ½ Σ_d [(Σ_f e)² − Σ_f e²]: the second sum over d and f at once.
-        let pairs = (sum.square().sum_dim_intlist(one, true, Kind::Float)
-            - flat.square().sum_dim_intlist(one, true, Kind::Float))
-            * 0.5;
-        Output { logits: first_order + pairs + self.mlp.forward(&flat, train), aux: vec![] }
+        let deep = self.mlp.forward(&e.flatten(1, 2), train);
+        Output { logits: first_order + pairs(&e) + deep, aux: vec![] }
     }
 }

@@ -8,15 +8,15 @@ mod memo;
 pub(crate) use known::Judgement;
 pub use known::{Checksum, KnownFile};
 pub use large::LargeFile;
-#[cfg(test)]
-pub(crate) use large::PIECE;
-pub(crate) use large::pieces_of;
+pub(crate) use large::{PIECE, pieces_of};
 pub(crate) use memo::{Found, Memo};
 
 use crate::{Error, Provenance, Result, memory};
 use known::{Content, judge};
 use rayon::prelude::*;
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Beside simulated raw files lie the true click probabilities: little-endian `f32`, one per row of the main file.
@@ -230,11 +230,23 @@ fn click_probability(folder: &Path) -> Result<Option<RawFile>> {
 fn read(folder: &Path, name: &str) -> Result<RawFile> {
     let path = folder.join(name);
     check_kind(&path)?;
-    let mut bytes = std::fs::read(&path).map_err(Error::io(&path, FAILED))?;
+    let mut bytes = content(&path).map_err(Error::io(&path, FAILED))?;
     if name.ends_with(".gz") {
         bytes = decompressed(&path, &bytes)?;
     }
     Ok(RawFile { name: name.into(), path, bytes })
+}
+
+/// The content of a file. Its pieces are read side by side: a large one costs the kernel's fresh pages more than the reading.
+fn content(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = vec![0; file.metadata()?.len() as usize];
+    let read = |(place, piece): (usize, &mut [u8])| file.read_exact_at(piece, (place * PIECE) as u64);
+    bytes.par_chunks_mut(PIECE).enumerate().try_for_each(read)?;
+    // What was appended meanwhile.
+    file.seek(SeekFrom::Start(bytes.len() as u64))?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The content of a gzip file. The place of an error is that in the text up to which it could be decompressed.

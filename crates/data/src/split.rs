@@ -162,21 +162,25 @@ fn cut(rows: &[u32], train: f64, valid: f64, test: f64) -> Splits {
 
 /// Every row in exactly one list, and no list empty.
 fn check_cover(splits: &Splits, rows: usize) -> std::result::Result<(), String> {
-    let mut owner = vec![u16::MAX; rows];
+    // A bit for every row: a list of rows in any order finds them in the processor's cache.
+    let mut seen = vec![0u64; rows.div_ceil(64)];
     let lists = splits.parts.iter().map(|p| (p.0.as_str(), &p.1)).chain([("dropped", &splits.dropped)]);
-    for (number, (name, list)) in lists.enumerate() {
+    for (name, list) in lists {
         if list.is_empty() && name != "dropped" {
             return Err(format!("part {name} has no rows (of {rows})"));
         }
         for r in list {
-            match owner.get_mut(*r as usize) {
-                Some(o) if *o == u16::MAX => *o = number as u16,
-                Some(_) => return Err(format!("row {r} is in {name} and in another part, or twice in it")),
-                None => return Err(format!("row {r} in {name}, but there are only {rows} rows")),
+            let (at, bit) = (*r as usize, 1 << (r % 64));
+            if at >= rows {
+                return Err(format!("row {r} in {name}, but there are only {rows} rows"));
             }
+            if seen[at / 64] & bit != 0 {
+                return Err(format!("row {r} is in {name} and in another part, or twice in it"));
+            }
+            seen[at / 64] |= bit;
         }
     }
-    match owner.iter().filter(|o| **o == u16::MAX).count() {
+    match rows - seen.iter().map(|bits| bits.count_ones() as usize).sum::<usize>() {
         0 => Ok(()),
         n => Err(format!("{n} of {rows} rows are in no part")),
     }

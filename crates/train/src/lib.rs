@@ -40,6 +40,6 @@ pub use net::{
 pub use optim::{OptimSpec, Optimizer};
 pub use params::{ParamSet, Params, State};
 pub use progress::{Progress, Silent};
-pub use recorder::{Measure, Recorder};
+pub use recorder::{CURVES, Epoch, Measure, Recorder};
 pub use rows::{Fitting, RowSource};
 pub use scope::{Scope, Scoping};

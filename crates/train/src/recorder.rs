@@ -1,10 +1,11 @@
 //! Every number a run produces, one line of JSON each.
+use crate::fit::Trained;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
     io::{BufWriter, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// One number. A field that does not apply is empty.
@@ -37,18 +38,40 @@ pub struct Measure {
     pub rows: u64,
 }
 
-/// Writes measures of one run to `measures.jsonl`. The fields that are the same for the whole run are given once.
+/// A point of a learning curve: one pass over a training's rows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Epoch {
+    /// The measure's stage: `pretrain`, `generator`, `train`, …
+    pub stage: String,
+    /// The measure's phase, or which of several models is trained; empty where there is one.
+    pub phase: String,
+    /// From 1.
+    pub epoch: u64,
+    /// Mean loss of its steps.
+    pub loss: f64,
+    /// Score on validation rows at its end, where it is taken: higher is better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+}
+
+/// Name of the file beside `measures.jsonl` with a line per [`Epoch`]; absent where nothing was trained.
+pub const CURVES: &str = "curves.jsonl";
+
+/// Writes measures of one run to `measures.jsonl`, and learning curves beside it. The fields that are the same for the whole run
+/// are given once.
 #[derive(Debug)]
 pub struct Recorder {
     common: Measure,
     out: BufWriter<File>,
+    curves: PathBuf,
+    epochs: Option<BufWriter<File>>,
 }
 
 impl Recorder {
     /// Starts the file at `path`; `common` carries dataset, provenance, model, method and seed.
     pub fn create(path: &Path, common: Measure) -> Result<Self> {
-        let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Self { common, out: BufWriter::new(file) })
+        Ok(Self { common, out: create(path)?, curves: path.with_file_name(CURVES), epochs: None })
     }
 
     /// Appends one number; `fill` sets the fields that are particular to it.
@@ -61,9 +84,33 @@ impl Recorder {
         Ok(())
     }
 
-    /// Writes everything through to the disk; the run's result is complete only after this.
-    pub fn finish(mut self) -> Result<()> {
-        self.out.flush()?;
-        self.out.get_ref().sync_all().context("cannot write measures to disk")
+    /// Appends a training's learning curve.
+    pub fn curve(&mut self, stage: &str, phase: &str, trained: &Trained) -> Result<()> {
+        let out = match &mut self.epochs {
+            Some(out) => out,
+            None => self.epochs.insert(create(&self.curves)?),
+        };
+        for (at, loss) in trained.losses.iter().enumerate() {
+            let score = trained.scores.get(at).copied();
+            let epoch =
+                Epoch { stage: stage.into(), phase: phase.into(), epoch: at as u64 + 1, loss: *loss, score };
+            serde_json::to_writer(&mut *out, &epoch)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
     }
+
+    /// Writes everything through to the disk; the run's result is complete only after this.
+    pub fn finish(self) -> Result<()> {
+        for mut out in [Some(self.out), self.epochs].into_iter().flatten() {
+            out.flush()?;
+            out.get_ref().sync_all().context("cannot write measures to disk")?;
+        }
+        Ok(())
+    }
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    Ok(BufWriter::new(file))
 }

@@ -197,6 +197,19 @@ pub fn magnitude(t: &Tensor) -> f64 {
     if t.numel() == 0 { 0.0 } else { t.detach().abs().max().double_value(&[]) }
 }
 
+/// What `f` gives for `inputs`, its gradients by them, and the gradients by them of a sum over those gradients, all weighted without
+/// symmetry.
+pub fn orders(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[&Tensor]) -> [Vec<Tensor>; 3] {
+    let weighted =
+        |x: &Tensor, name: &str| (x * normal(&x.size(), &mut stream(7, name))).sum(tch::Kind::Float);
+    let leaves: Vec<Tensor> = inputs.iter().map(|x| x.detach().copy().set_requires_grad(true)).collect();
+    let out = f(&leaves);
+    let first = Tensor::run_backward(&[&weighted(&out, "first")], &leaves, true, true);
+    let sum: Tensor = first.iter().map(|d| weighted(d, "second")).sum();
+    let second = Tensor::run_backward(&[&sum], &leaves, false, false);
+    [vec![out.detach()], first.iter().map(Tensor::detach).collect(), second]
+}
+
 /// Greatest absolute difference of two tensors of one shape.
 pub fn distance(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.size(), b.size());

@@ -1,5 +1,5 @@
 //! The attention's kernel against a literal one in double precision, its gradients against libtorch's.
-use scenarec_train::{nn::attention, to_vec};
+use scenarec_train::{nn::attention, testing::orders, to_vec};
 use tch::{Device, Kind, Tensor};
 
 /// Numbers in [-1, 1] that no symmetry makes equal.
@@ -115,6 +115,19 @@ fn gradients_are_autograds() {
         for ((ours, want), what) in ours.iter().zip(&want).zip(["views", "own"]) {
             let want: Vec<f64> = to_vec(&want.contiguous()).into_iter().map(f64::from).collect();
             close(ours, &want, what);
+        }
+    }
+}
+
+#[test]
+fn gradients_can_be_differentiated_again() {
+    for case in &CASES[..2] {
+        let (views, own, tokens) = case.inputs();
+        let ours = orders(|x| attention(&x[0], Some(&x[1]), &tokens, case.heads), &[&views, &own]);
+        let wanted = orders(|x| composed(&x[0], &x[1], case).to_kind(Kind::Float), &[&views, &own]);
+        for (ours, wanted) in ours.iter().flatten().zip(wanted.iter().flatten()) {
+            let wanted: Vec<f64> = to_vec(&wanted.contiguous()).into_iter().map(f64::from).collect();
+            close(ours, &wanted, "twice");
         }
     }
 }

@@ -3,12 +3,12 @@ use super::arrays;
 use super::footer::{Footer, Header, KEY, UNSEALED, VERSION, hash, places, seal};
 use crate::{Error, Result, Rows};
 use arrow::array::{Array, ArrayRef};
-use arrow::datatypes::{Field, FieldRef, Schema};
-use parquet::arrow::ArrowWriter;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::basic::{Compression, Encoding, Type as PhysicalType, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -22,6 +22,9 @@ use tempfile::NamedTempFile;
 
 /// Rows per row group; a reader that streams holds some of them at a time.
 pub(crate) const GROUP: usize = 1 << 17;
+
+/// Ids of tables of no more rows repeat often enough in a row group for a dictionary.
+const FEW: usize = GROUP / 16;
 
 /// A cache file in the making. It appears complete, under its own name, or not at all.
 pub(crate) struct Writer {
@@ -43,10 +46,14 @@ struct Parquet {
 }
 
 impl Parquet {
-    fn begin(file: File, columns: &arrays::Named) -> std::result::Result<Self, ParquetError> {
+    fn begin(
+        file: File,
+        rows: &crate::Schema,
+        columns: &arrays::Named,
+    ) -> std::result::Result<Self, ParquetError> {
         let field = |(name, array): &(String, ArrayRef)| Field::new(name, array.data_type().clone(), false);
         let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<Field>>()));
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties()?))?;
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties(rows, &schema)?))?;
         let (writer, encoders) = writer.into_serialized_writer()?;
         Ok(Self { writer, encoders, schema })
     }
@@ -90,7 +97,7 @@ impl Writer {
         let file = self.temporary.as_file();
         let Parquet { writer, encoders, schema } = match &mut self.parquet {
             Some(parquet) => parquet,
-            None => self.parquet.insert(Parquet::begin(file.try_clone()?, &columns)?),
+            None => self.parquet.insert(Parquet::begin(file.try_clone()?, &self.header.schema, &columns)?),
         };
         if columns.first().is_none_or(|(_, array)| array.is_empty()) {
             return Ok(());
@@ -149,11 +156,33 @@ impl Writer {
     }
 }
 
-fn properties() -> std::result::Result<WriterProperties, ParquetError> {
-    Ok(WriterProperties::builder()
+/// How columns are encoded: small tables' ids by a dictionary of those that a row group has. Where a row group of random ids would
+/// hardly repeat any, a dictionary takes more room than it saves, and most of the time: such ids are packed to the bits they need, which
+/// leaves nothing to compress.
+fn properties(rows: &crate::Schema, stored: &Schema) -> std::result::Result<WriterProperties, ParquetError> {
+    let mut out = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true)
-        .set_max_row_group_row_count(Some(GROUP))
-        .build())
+        .set_max_row_group_row_count(Some(GROUP));
+    let leaves = ArrowSchemaConverter::new().convert(stored)?;
+    for (at, leaf) in leaves.columns().iter().enumerate() {
+        let column = stored.field(leaves.get_column_root_idx(at));
+        let field = column.name().strip_prefix("field:").and_then(|name| rows.field(name));
+        let table = field.and_then(|(_, f)| rows.table(f.table.as_deref()?));
+        let encoding = match (leaf.physical_type(), column.data_type()) {
+            (PhysicalType::FLOAT, _) => Encoding::BYTE_STREAM_SPLIT,
+            (_, DataType::UInt8 | DataType::UInt16) => continue,
+            _ if table.is_some_and(|t| t.1.rows <= FEW) => continue,
+            _ => Encoding::DELTA_BINARY_PACKED,
+        };
+        let path = leaf.path().clone();
+        out = out
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path.clone(), encoding);
+        if encoding == Encoding::DELTA_BINARY_PACKED {
+            out = out.set_column_compression(path, Compression::UNCOMPRESSED);
+        }
+    }
+    Ok(out.build())
 }

@@ -10,6 +10,7 @@ use crate::ids::{Dense, Numbers};
 use crate::raw::LargeFile;
 use crate::view::{Builder, MinMax, Stream, Take, View, gather};
 use crate::{Column, Kind, Result, Role};
+use rayon::prelude::*;
 
 /// Rows of which columns are made at a time, at least.
 const PIECE: usize = 1 << 17;
@@ -31,12 +32,15 @@ impl Known {
         let mut count: Vec<u32> = Vec::new();
         let mut rows = 0;
         Behaviours::read(file, |part| {
-            part.user.iter().for_each(|raw| _ = user.number(*raw));
-            for raw in &part.item {
-                let number = item.number(*raw) as usize;
-                count.resize(count.len().max(number + 1), 0);
-                count[number] += 1;
-            }
+            let users = || part.user.iter().for_each(|raw| _ = user.number(*raw));
+            let items = || {
+                for raw in &part.item {
+                    let number = item.number(*raw) as usize;
+                    count.resize(count.len().max(number + 1), 0);
+                    count[number] += 1;
+                }
+            };
+            rayon::join(users, items);
             time = time.and(MinMax::of(part.time.iter().map(|t| f64::from(*t))));
             rows += part.len();
             Ok(())
@@ -47,13 +51,13 @@ impl Known {
     }
 }
 
-/// A field of users or items.
+/// The fields of users or items.
 struct Side {
-    name: &'static str,
     role: Role,
-    size: usize,
-    /// By the number of the user or item.
-    values: Vec<u32>,
+    names: [&'static str; 3],
+    sizes: [usize; 3],
+    /// By the number of the user or item. A row finds all of its fields in one place: looking for each is most of the time.
+    values: Vec<[u32; 3]>,
 }
 
 /// The rows of `behaviours`, with what is known of their users and items.
@@ -63,9 +67,11 @@ pub(super) fn stream<'a>(
     items: &SideTable,
 ) -> Result<Stream<'a>> {
     let known = Known::read(behaviours)?;
-    let mut fields = side(Role::User, USER_FIELDS, users, &known.user);
-    fields.extend(side(Role::Item, ITEM_FIELDS, items, &known.item));
-    let none = view(&known, &fields, Behaviours::default());
+    let sides = [
+        side(Role::User, USER_FIELDS, users, &known.user),
+        side(Role::Item, ITEM_FIELDS, items, &known.item),
+    ];
+    let none = view(&known, &sides, Behaviours::default());
     let schema = none.expect("no rows, all of whose ids are known").schema;
     let of = known.rows;
     let rows = move |take: &mut Take| {
@@ -75,7 +81,7 @@ pub(super) fn stream<'a>(
             let chosen: Vec<u32> = (before..before + part.len() as u32).collect();
             before += part.len() as u32;
             // What the first pass has not seen was not there.
-            let view = view(&known, &fields, part).filter(|_| before as usize <= of);
+            let view = view(&known, &sides, part).filter(|_| before as usize <= of);
             take(view.ok_or_else(|| behaviours.changed())?.rows, &chosen)
         };
         Behaviours::read(behaviours, |part| {
@@ -91,34 +97,47 @@ pub(super) fn stream<'a>(
 }
 
 /// Builds schema, columns and labels of some rows; none where an id is not known.
-fn view(known: &Known, fields: &[Side], rows: Behaviours) -> Option<View> {
-    let item = rows.item.iter().map(|raw| known.item.of(*raw)).collect::<Option<Vec<u32>>>()?;
-    let user = rows.user.iter().map(|raw| known.user.of(*raw)).collect::<Option<Vec<u32>>>()?;
+fn view(known: &Known, sides: &[Side; 2], rows: Behaviours) -> Option<View> {
+    let numbers =
+        |known: &Numbers, raw: &[u32]| raw.par_iter().map(|raw| known.of(*raw)).collect::<Option<Vec<u32>>>();
+    let (item, user) = rayon::join(|| numbers(&known.item, &rows.item), || numbers(&known.user, &rows.user));
+    let (item, user) = (item?, user?);
     let mut out = Builder::default();
     out.ids("item_id", Role::Item, Kind::Id, known.item.len() + 1, Column::Id(item.clone()));
     out.ids("user_id", Role::User, Kind::Id, known.user.len() + 1, Column::Id(user.clone()));
-    for Side { name, role, size, values } in fields {
-        let of = if *role == Role::User { &user } else { &item };
-        out.ids(name, *role, Kind::Id, *size, Column::Id(gather(values, of)));
+    for side in sides {
+        let of = if side.role == Role::User { &user } else { &item };
+        for ((name, size), column) in side.names.into_iter().zip(side.sizes).zip(side.columns(of)) {
+            out.ids(name, side.role, Kind::Id, size, Column::Id(column));
+        }
     }
-    out.real(
-        "time_stamp",
-        Role::Context,
-        rows.time.iter().map(|t| known.time.scaled(f64::from(*t))).collect(),
-    );
+    let time = rows.time.par_iter().map(|t| known.time.scaled(f64::from(*t))).collect();
+    out.real("time_stamp", Role::Context, time);
     out.real("count", Role::Item, gather(&known.count, &item));
     let time = rows.time.iter().map(|t| i64::from(*t)).collect();
     Some(out.view([("buy", rows.buy)]).with_side(&["item_id", "count"]).with_time(time))
 }
 
+impl Side {
+    /// The fields of some rows' users or items.
+    fn columns(&self, of: &[u32]) -> [Vec<u32>; 3] {
+        let mut columns = [(); 3].map(|()| vec![0; of.len()]);
+        let [a, b, c] = &mut columns;
+        let rows = (a, b, c, of).into_par_iter();
+        rows.for_each(|(a, b, c, number)| [*a, *b, *c] = self.values[*number as usize]);
+        columns
+    }
+}
+
 /// The fields of `table` for the users or items `ids`.
-fn side(role: Role, names: [&'static str; 3], table: &SideTable, ids: &Numbers) -> Vec<Side> {
+fn side(role: Role, names: [&'static str; 3], table: &SideTable, ids: &Numbers) -> Side {
     let row: Vec<Option<usize>> = ids.raw.iter().map(|id| table.row(*id)).collect();
-    let one = |(name, field): (&'static str, &Vec<u32>)| {
+    let one = |field: &Vec<u32>| {
         // 0 is unknown, other values are kept plus one.
         let codes: Vec<u32> = row.iter().map(|row| row.map_or(0, |row| field[row] + 1)).collect();
-        let dense = Dense::new(&codes);
-        Side { name, role, size: dense.len() + 1, values: dense.ids }
+        Dense::new(&codes)
     };
-    names.into_iter().zip(&table.fields).map(one).collect()
+    let dense = table.fields.each_ref().map(one);
+    let values = (0..ids.len()).map(|number| dense.each_ref().map(|field| field.ids[number])).collect();
+    Side { role, names, sizes: dense.map(|field| field.len() + 1), values }
 }

@@ -58,7 +58,7 @@ impl LargeFile {
         let path = folder.join(name);
         check_kind(&path)?;
         let (mut hash, mut len, mut lines) = (blake3::Hasher::new(), 0, 0);
-        let stamp = pieces(&path, None, |piece| {
+        let stamp = pieces::<Error>(&path, None, |piece| {
             hash.update_rayon(piece);
             len += piece.len() as u64;
             lines += memchr::memchr_iter(b'\n', piece).count();
@@ -69,7 +69,10 @@ impl LargeFile {
 
     /// Hands the content to `take`, piece by piece; the next piece is read meanwhile. A file that is not what it was when it was
     /// opened is an error: what was counted in one pass would not be true of another, nor the hash of the cache.
-    pub(crate) fn pieces(&self, take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pub(crate) fn pieces<E: From<Error>>(
+        &self,
+        take: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         pieces(&self.path, Some(self.stamp), take).map(|_| ())
     }
 
@@ -84,10 +87,14 @@ pub(crate) fn pieces_of(path: &Path, take: impl FnMut(&[u8]) -> Result<()>) -> R
     pieces(path, None, take).map(|_| ())
 }
 
-fn pieces(path: &Path, before: Option<Stamp>, take: impl FnMut(&[u8]) -> Result<()>) -> Result<Stamp> {
+fn pieces<E: From<Error>>(
+    path: &Path,
+    before: Option<Stamp>,
+    take: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+) -> std::result::Result<Stamp, E> {
     let file = File::open(path).map_err(Error::io(path, FAILED))?;
     let stamp = Stamp::of(path, &file)?;
-    let changed = || Error::Changed { file: path.into() };
+    let changed = || Error::Changed { file: path.into() }.into();
     if before.is_some_and(|before| before != stamp) {
         return Err(changed());
     }
@@ -96,7 +103,11 @@ fn pieces(path: &Path, before: Option<Stamp>, take: impl FnMut(&[u8]) -> Result<
     if Stamp::of(path, &file)? != stamp { Err(changed()) } else { result.map(|()| stamp) }
 }
 
-fn read(path: &Path, mut file: &File, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+fn read<E: From<Error>>(
+    path: &Path,
+    mut file: &File,
+    mut take: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
     std::thread::scope(|scope| {
         let (sender, pieces) = mpsc::sync_channel(1);
         let (giver, free) = mpsc::channel::<Vec<u8>>();

@@ -5,25 +5,28 @@
 //! rows are dropped. Every part is then in order of time. All sorts are stable.
 use super::Splits;
 use crate::sort::by_time;
+use crate::view::gather;
+use rayon::prelude::*;
 
 const PARTS: [&str; 5] = ["train_base", "warm_a", "warm_b", "warm_c", "test"];
 
 pub(super) fn split(items: &[u32], time: &[i64], n: usize, k: usize) -> Result<Splits, String> {
-    let count = counts(items);
-    let in_time = by_time(time);
+    let (count, in_time) = rayon::join(|| counts(items), || by_time(time));
+    let item_of = gather(items, &in_time);
 
     // Rows are dealt out in order of time, so every part comes out sorted, and the k-th row of an item is its k-th
     // in time: the same as sorting each item's rows, since both sorts are stable.
-    let mut seen = vec![0usize; count.len()];
+    // By item: how many rows there are, and how many of them were seen.
+    let mut of_item: Vec<(usize, usize)> = count.iter().map(|n| (*n, 0)).collect();
     let mut lists: [Vec<u32>; 5] = Default::default();
     let mut dropped = Vec::new();
-    for row in in_time {
-        let item = items[row as usize] as usize;
-        if count[item] > n {
+    for (row, item) in in_time.into_iter().zip(item_of) {
+        let (count, seen) = &mut of_item[item as usize];
+        if *count > n {
             lists[0].push(row);
-        } else if count[item] >= 3 * k {
-            lists[(1 + seen[item] / k).min(4)].push(row);
-            seen[item] += 1;
+        } else if *count >= 3 * k {
+            lists[(1 + *seen / k).min(4)].push(row);
+            *seen += 1;
         } else {
             dropped.push(row);
         }
@@ -47,12 +50,31 @@ pub(super) fn split(items: &[u32], time: &[i64], n: usize, k: usize) -> Result<S
 pub(super) fn check(splits: &Splits, items: &[u32], time: &[i64], n: usize, k: usize) -> Result<(), String> {
     let count = counts(items);
     let rows = |name: &str| splits.get(name).ok_or_else(|| format!("part {name} is missing"));
-    for r in rows("train_base")? {
-        let item = items[*r as usize] as usize;
-        if count[item] <= n {
-            return Err(format!("item {item} with {} rows is in train_base, N is {n}", count[item]));
+    let of = |row: &u32| items[*row as usize] as usize;
+    let old = || match rows("train_base")?.par_iter().map(of).find_first(|item| count[*item] <= n) {
+        Some(item) => Err(format!("item {item} with {} rows is in train_base, N is {n}", count[item])),
+        None => Ok(()),
+    };
+    let few = || match splits.dropped.par_iter().map(of).find_first(|item| count[*item] >= 3 * k) {
+        Some(item) => {
+            Err(format!("item {item} with {} rows was dropped, the limit is {}", count[item], 3 * k))
         }
-    }
+        None => Ok(()),
+    };
+    let new = || check_new(&rows, &count, items, time, n, k);
+    let (old, (few, new)) = rayon::join(old, || rayon::join(few, new));
+    old.and(new).and(few)
+}
+
+/// What is promised of new items.
+fn check_new<'a>(
+    rows: &impl Fn(&str) -> Result<&'a [u32], String>,
+    count: &[usize],
+    items: &[u32],
+    time: &[i64],
+    n: usize,
+    k: usize,
+) -> Result<(), String> {
     let mut latest = vec![i64::MIN; count.len()];
     for name in &PARTS[1..] {
         let mut here = vec![0usize; count.len()];
@@ -89,12 +111,6 @@ pub(super) fn check(splits: &Splits, items: &[u32], time: &[i64], n: usize, k: u
             if here[item] != want {
                 return Err(format!("item {item} has {} rows in {name}, {want} are promised", here[item]));
             }
-        }
-    }
-    for r in &splits.dropped {
-        let item = items[*r as usize] as usize;
-        if count[item] >= 3 * k {
-            return Err(format!("item {item} with {} rows was dropped, the limit is {}", count[item], 3 * k));
         }
     }
     Ok(())

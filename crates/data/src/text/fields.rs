@@ -37,7 +37,11 @@ impl<'a> Fields<'a> {
             return self.between_quotes(start);
         }
         let rest = &self.line[start..];
-        Ok(match memchr::memmem::find(rest, self.separator) {
+        let end = match self.separator {
+            [byte] => memchr::memchr(*byte, rest),
+            bytes => memchr::memmem::find(rest, bytes),
+        };
+        Ok(match end {
             Some(end) => {
                 self.next = Some(start + end + self.separator.len());
                 &rest[..end]

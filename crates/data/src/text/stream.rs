@@ -1,38 +1,74 @@
 //! Line-oriented raw files that are not held in memory.
 use super::{Bad, Ends, cut, empty, parse_whole};
-use crate::Result;
 use crate::raw::LargeFile;
+use crate::{Error, Result};
+use std::sync::mpsc;
 
 /// Longer lines are none: a file without line feeds would be held in memory as a whole.
 const LONGEST: usize = 1 << 26;
 
 /// [`parse_lines`](super::parse_lines) for a file of any size: it is read in pieces, whose lines are parsed side by side while
-/// the next piece is read. What a chunk of lines became goes to `take`, in file order.
+/// the next piece is read. What a chunk of lines became goes to `take`, in file order, while the next chunks are parsed.
 pub(crate) fn stream_lines<A: Default + Send>(
     file: &LargeFile,
     row: &str,
     parse: impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync,
     mut take: impl FnMut(A) -> Result<()>,
 ) -> Result<()> {
+    std::thread::scope(|scope| {
+        let (sender, parsed) = mpsc::sync_channel(1);
+        let parse = &parse;
+        let parser = scope.spawn(move || parse_pieces(file, row, parse, &sender));
+        let taken = parsed.into_iter().flatten().try_for_each(&mut take);
+        match parser.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+            // Whatever else is wrong, nobody would find it in the file any more.
+            Err(Stop::Failed(changed @ Error::Changed { .. })) => Err(changed),
+            // What comes before a bad line was taken before.
+            Err(Stop::Failed(bad)) => taken.and(Err(bad)),
+            Err(Stop::Unwanted) | Ok(()) => taken,
+        }
+    })
+}
+
+/// Why a file is not read on.
+enum Stop {
+    /// Nobody takes its rows any more.
+    Unwanted,
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// Sends what the lines became, a piece at a time.
+fn parse_pieces<A: Default + Send>(
+    file: &LargeFile,
+    row: &str,
+    parse: &(impl Fn(&mut A, &[u8]) -> std::result::Result<(), Bad> + Sync),
+    sender: &mpsc::SyncSender<Vec<A>>,
+) -> std::result::Result<(), Stop> {
     // The line that a piece ends in the middle of waits here for its rest.
     let mut text: Vec<u8> = Vec::new();
     let mut lines = 0;
     let path = &file.path;
-    file.pieces(|piece| {
+    file.pieces::<Stop>(|piece| {
         text.extend_from_slice(piece);
         let whole = memchr::memrchr(b'\n', &text).map_or(0, |i| i + 1);
         let count = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count();
-        let parsed = parse_whole(Ends::LineFeed, &text[..whole], 0, &parse)
+        let parsed = parse_whole(Ends::LineFeed, &text[..whole], 0, parse)
             .map_err(|(offset, bad)| bad.at(path, lines + count(&text[..offset]) + 1))?;
-        parsed.into_iter().try_for_each(&mut take)?;
+        sender.send(parsed).map_err(|_| Stop::Unwanted)?;
         lines += count(&text[..whole]);
         text.drain(..whole);
-        if text.len() > LONGEST { Err(endless(row).at(path, lines + 1)) } else { Ok(()) }
+        if text.len() > LONGEST { Err(endless(row).at(path, lines + 1).into()) } else { Ok(()) }
     })?;
     match text.len() {
-        0 if lines == 0 => Err(empty(row).at(path, 1)),
+        0 if lines == 0 => Err(empty(row).at(path, 1).into()),
         0 => Ok(()),
-        rest => Err(cut(lines + 1, rest, row).at(path, lines + 1)),
+        rest => Err(cut(lines + 1, rest, row).at(path, lines + 1).into()),
     }
 }
 
@@ -64,7 +100,7 @@ mod tests {
             all.extend(part);
             Ok(())
         });
-        let message = |e: crate::Error| e.to_string().rsplit('/').next().unwrap().to_string();
+        let message = |e: Error| e.to_string().rsplit('/').next().unwrap().to_string();
         result.map(|()| all).map_err(message)
     }
 

@@ -1,5 +1,5 @@
 //! CSDM's noise predictor: an MLP on the state and a sinusoidal position embedding of t.
-use super::reverse::{Reverse, WIDTHS};
+use super::reverse::{Layers, Reverse, WIDTHS, by_kernel, composed};
 use scenarec_train::{
     Init, Params,
     nn::{Dropout, Linear},
@@ -17,6 +17,9 @@ pub struct Denoiser {
     dropout: Dropout,
     d: i64,
 }
+
+/// A way to compute the reverse pass.
+type Run = fn(&Reverse<'_>) -> Tensor;
 
 /// What the first layer adds for each wanted t, `[n, d]`: the position's part of its product and its bias.
 #[derive(Debug)]
@@ -73,64 +76,42 @@ impl Denoiser {
     pub fn reverse(&self, h: &Tensor, offsets: &TimeOffsets, coefficients: &Tensor, train: bool) -> Tensor {
         let (b, d) = h.size2().expect("h is a matrix");
         let masks = self.dropout.masks(&[offsets.0.size()[0], b, d], train);
-        let masks = masks.as_ref();
-        if h.device() != Device::Cpu || !WIDTHS.contains(&d) {
-            return self.step_by_step(h, offsets, coefficients, masks);
-        }
-        self.kernel(h, offsets, coefficients, masks)
+        let run: Run = match h.device() {
+            Device::Cpu if WIDTHS.contains(&d) => by_kernel,
+            _ => composed,
+        };
+        self.run(h, offsets, coefficients, masks.as_ref(), run)
     }
 
-    fn kernel(
+    fn run(
         &self,
         h: &Tensor,
         offsets: &TimeOffsets,
         coefficients: &Tensor,
         masks: Option<&Tensor>,
+        run: Run,
     ) -> Tensor {
-        let d = self.d;
-        let [first, second, third, last] = &self.layers[..] else { unreachable!("four layers") };
-        Reverse {
-            h,
-            offsets: &offsets.0,
-            coefficients,
-            weights: [&first.weight().narrow(1, 0, d), second.weight(), third.weight(), last.weight()],
+        let of_state = self.of_state();
+        run(&Reverse { h, offsets: &offsets.0, coefficients, layers: self.layers(&of_state), masks })
+    }
+
+    /// The first layer's weights for the state, [d, d].
+    fn of_state(&self) -> Tensor {
+        self.layers[0].weight().narrow(1, 0, self.d)
+    }
+
+    fn layers<'a>(&'a self, of_state: &'a Tensor) -> Layers<'a> {
+        let [_, second, third, last] = &self.layers[..] else { unreachable!("four layers") };
+        Layers {
+            weights: [of_state, second.weight(), third.weight(), last.weight()],
             biases: [second.bias(), third.bias(), last.bias()],
-            masks,
         }
-        .run()
-    }
-
-    /// The same from libtorch's operations.
-    fn step_by_step(
-        &self,
-        h: &Tensor,
-        offsets: &TimeOffsets,
-        coefficients: &Tensor,
-        masks: Option<&Tensor>,
-    ) -> Tensor {
-        let mut z = h.shallow_clone();
-        for i in 0..offsets.0.size()[0] {
-            let seen = masks.map_or_else(|| z.shallow_clone(), |masks| &z * masks.select(0, i));
-            let c = |j: i64| coefficients.select(0, i).select(0, j);
-            z = z * c(0) + h * c(1) + self.of_seen(&seen, &offsets.at(i)) * c(2);
-        }
-        z
     }
 
     /// # Shapes
     /// z [B, d], offset `[d]` or [B, d] -> [B, d]
     pub fn forward(&self, z: &Tensor, offset: &Tensor, train: bool) -> Tensor {
-        self.of_seen(&self.dropout.forward(z, train), offset)
-    }
-
-    /// Behind the dropout.
-    fn of_seen(&self, x: &Tensor, offset: &Tensor) -> Tensor {
-        let state = self.layers[0].weight().narrow(1, 0, self.d);
-        let mut x = (x.linear::<&Tensor>(&state, None) + offset).tanh();
-        for layer in &self.layers[1..3] {
-            x = layer.forward(&x).tanh();
-        }
-        self.layers[3].forward(&x)
+        self.layers(&self.of_state()).noise(&self.dropout.forward(z, train), offset)
     }
 }
 
@@ -151,7 +132,7 @@ mod tests {
     use scenarec_train::{
         InitScheme, Isa, ParamSet, isa, limit_isa,
         rng::{normal, stream},
-        testing::{distance, magnitude},
+        testing::{distance, magnitude, orders},
         to_vec,
     };
     use tch::Kind;
@@ -167,16 +148,12 @@ mod tests {
     }
 
     /// z_0, and the gradients by h, the offsets and all parameters but those of the time.
-    fn result(denoiser: &Denoiser, case: &[Tensor; 4], masked: bool, by_kernel: bool) -> Vec<Tensor> {
+    fn result(denoiser: &Denoiser, case: &[Tensor; 4], masked: bool, run: Run) -> Vec<Tensor> {
         let [h, offsets, coefficients, masks] = case;
         let [h, offsets] = [h, offsets].map(|x| x.detach().copy().set_requires_grad(true));
         let masks = masked.then_some(masks);
         let offsets = TimeOffsets(offsets);
-        let z = if by_kernel {
-            denoiser.kernel(&h, &offsets, coefficients, masks)
-        } else {
-            denoiser.step_by_step(&h, &offsets, coefficients, masks)
-        };
+        let z = denoiser.run(&h, &offsets, coefficients, masks, run);
         // Every number of z has a gradient of its own.
         let loss = (&z * normal(&z.size(), &mut stream(4, "loss"))).sum(Kind::Float);
         let layers = denoiser.layers.iter().enumerate();
@@ -193,7 +170,8 @@ mod tests {
         for d in WIDTHS {
             let (denoiser, case) = case(d);
             for masked in [false, true] {
-                let [own, wanted] = [true, false].map(|kernel| result(&denoiser, &case, masked, kernel));
+                let [own, wanted] =
+                    [by_kernel as Run, composed].map(|run| result(&denoiser, &case, masked, run));
                 for (i, (own, wanted)) in own.iter().zip(&wanted).enumerate() {
                     let error = distance(own, wanted) / magnitude(wanted).max(1e-3);
                     assert!(error < 2e-5, "width {d}, masked {masked}, number {i}: {error}");
@@ -208,7 +186,8 @@ mod tests {
         // More rows than a portion.
         case[0] = normal(&[1000, 16], &mut stream(3, "h"));
         case[3] = denoiser.dropout.mask(&[3, 1000, 16]);
-        let now = || -> Vec<Vec<f32>> { result(&denoiser, &case, true, true).iter().map(to_vec).collect() };
+        let now =
+            || -> Vec<Vec<f32>> { result(&denoiser, &case, true, by_kernel).iter().map(to_vec).collect() };
         let (best, threads) = (isa(), tch::get_num_threads());
         let first = now();
         for most in [Isa::Avx2, Isa::Portable] {
@@ -222,15 +201,34 @@ mod tests {
     }
 
     #[test]
+    fn gradients_can_be_differentiated_again() {
+        let (denoiser, [h, offsets, coefficients, masks]) = case(16);
+        let of = |run: Run| {
+            let of_h = |x: &[Tensor]| {
+                // The offsets depend on an input too, as on h's in a condition.
+                let offsets = TimeOffsets(&offsets * x[0].get(0).exp());
+                denoiser.run(&x[0], &offsets, &coefficients, Some(&masks), run)
+            };
+            orders(of_h, &[&h])
+        };
+        let (own, wanted) = (of(by_kernel), of(composed));
+        for (own, wanted) in own.iter().flatten().zip(wanted.iter().flatten()) {
+            let error = distance(own, wanted) / magnitude(wanted);
+            assert!(error < 2e-5, "{error}");
+        }
+    }
+
+    #[test]
     fn a_frozen_predictor_gives_the_same_gradient_by_h() {
         let (denoiser, case) = case(16);
-        let whole = result(&denoiser, &case, true, true).remove(0);
+        let whole = result(&denoiser, &case, true, by_kernel).remove(0);
         let [h, offsets, coefficients, masks] = &case;
         let h = h.copy().set_requires_grad(true);
         let z = {
             let weights = denoiser.layers.iter().flat_map(|l| [l.weight(), l.bias()]);
             weights.for_each(|w| drop(w.set_requires_grad(false)));
-            denoiser.kernel(&h, &TimeOffsets(offsets.shallow_clone()), coefficients, Some(masks))
+            let offsets = TimeOffsets(offsets.shallow_clone());
+            denoiser.run(&h, &offsets, coefficients, Some(masks), by_kernel)
         };
         let loss = (&z * normal(&z.size(), &mut stream(4, "loss"))).sum(Kind::Float);
         let own = Tensor::run_backward(&[&loss], &[&h], false, false).remove(0);

@@ -192,7 +192,7 @@ pub fn item_slot(net: &Net, schema: &Schema) -> Result<usize> {
     net.weights.tables.slot(id).context("the net does not embed the item id")
 }
 
-/// Records what a loop cost.
+/// Records what a loop cost, and its learning curve.
 pub fn record(items: &mut ColdItems<'_>, stage: &str, trained: &Trained) -> Result<()> {
     let rate = trained.samples as f64 / trained.seconds.max(1e-9);
     let loss = trained.losses.last().copied().unwrap_or_default();
@@ -203,5 +203,5 @@ pub fn record(items: &mut ColdItems<'_>, stage: &str, trained: &Trained) -> Resu
             m.rows = trained.samples;
         })?;
     }
-    Ok(())
+    items.recorder.curve(stage, "", trained)
 }

@@ -8,15 +8,15 @@ pub fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
     let low = x < -87.0;
     let x = if low { 0.0 } else { x };
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let x = x - n * 0.693_359_4 + n * 2.121_944_4e-4; // ln 2 in two parts
-    let mut p = 1.987_569_1e-4;
+    let x = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x)); // ln 2 in two parts
+    let mut p = 1.987_569_1e-4f32;
     for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_3e-1] {
-        p = p * x + c;
+        p = p.mul_add(x, c);
     }
     let power = f32::from_bits(shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23);
-    let e = (p * x * x + x + 1.0) * power;
+    let e = (p.mul_add(x * x, x) + 1.0) * power;
     if low { 0.0 } else { e }
 }
 
@@ -35,7 +35,8 @@ pub fn tanh(x: f32) -> f32 {
     const BELOW: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_7e-3, 4.893_525_4e-3];
     let x = x.clamp(-7.998_812, 7.998_812);
     let square = x * x;
-    let polynomial = |coefficients: &[f32]| coefficients.iter().fold(0.0, |sum, c| sum * square + c);
+    let polynomial =
+        |coefficients: &[f32]| coefficients.iter().fold(0.0f32, |sum, c| sum.mul_add(square, *c));
     x * polynomial(&ABOVE) / polynomial(&BELOW)
 }
 

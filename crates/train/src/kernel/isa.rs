@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Isa {
-    /// What every target of the platform has (SSE2 on x86-64).
+    /// What every target of the platform has (SSE2 on x86-64). Slow: each fused multiplication and addition is a call.
     Portable = 1,
-    /// AVX2: 8 floats at a time.
+    /// AVX2 with FMA: 8 floats at a time.
     Avx2 = 2,
     /// AVX-512 F and VL: 16 floats at a time.
     Avx512 = 3,
@@ -40,10 +40,11 @@ pub fn limit_isa(most: Isa) {
 fn detect() -> Isa {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+        let fused = is_x86_feature_detected!("fma");
+        if fused && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
             return Isa::Avx512;
         }
-        if is_x86_feature_detected!("avx2") {
+        if fused && is_x86_feature_detected!("avx2") {
             return Isa::Avx2;
         }
     }
@@ -59,7 +60,12 @@ pub trait Job {
 
 /// Runs a job with the instruction set in use.
 pub fn run<J: Job>(job: J) {
-    match isa() {
+    run_within(Isa::Avx512, job);
+}
+
+/// [`run`] with `most` at most, for jobs that the compiler makes slower with more.
+pub fn run_within<J: Job>(most: Isa, job: J) {
+    match isa().min(most) {
         // SAFETY: `isa` returns only what `detect` found on this processor, or less.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => unsafe { avx512(job) },
@@ -71,13 +77,13 @@ pub fn run<J: Job>(job: J) {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl")]
+#[target_feature(enable = "avx512f,avx512vl,fma")]
 fn avx512<J: Job>(job: J) {
     job.run();
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn avx2<J: Job>(job: J) {
     job.run();
 }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::shim::checked;
-use std::{ffi::c_char, marker::PhantomData, slice};
+use std::{ffi::c_char, marker::PhantomData, mem::ManuallyDrop, slice};
 use tch::Tensor;
 use torch_sys::C_tensor;
 
@@ -13,6 +13,10 @@ pub trait Kernel {
 
     /// Writes every number of the gradients by those inputs for which there is a place, from `d_out`, the gradient by the result.
     fn backward(settings: &[i64], inputs: &[View<'_>], d_out: &[f32], d_inputs: &mut [Option<&mut [f32]>]);
+
+    /// The same function of the same inputs by libtorch's operations, for who differentiates the gradients again: those that
+    /// [`backward`](Self::backward) writes are numbers without a graph.
+    fn composed(settings: &[i64], inputs: &[Tensor]) -> Tensor;
 }
 
 /// An input: a contiguous tensor's numbers and its shape.
@@ -51,6 +55,7 @@ impl<'a> View<'a> {
 }
 
 /// The kernel's result for `inputs`, f32 or i64 on the CPU, as a tensor of `shape` in autograd's graph. `settings` are for the kernel to read.
+/// Gradients of its gradients, where they are asked for, are those of [`Kernel::composed`].
 ///
 /// # Panics
 /// Where an input is of another kind or on another device.
@@ -67,6 +72,7 @@ pub fn node<K: Kernel>(settings: &[i64], inputs: &[&Tensor], shape: &[i64]) -> T
             Numbers::of(shape),
             forward::<K>,
             backward::<K>,
+            composed::<K>,
             &raw mut out,
         )
     };
@@ -151,6 +157,22 @@ unsafe extern "C" fn backward<K: Kernel>(
     }
 }
 
+/// # Safety
+/// The pointers are those of living tensors, as many as the counts say.
+unsafe extern "C" fn composed<K: Kernel>(
+    settings: Numbers,
+    inputs: *const *mut C_tensor,
+    count: usize,
+) -> *mut C_tensor {
+    // SAFETY: as promised above; a clone counts as another owner of the numbers.
+    let (settings, inputs): (_, Vec<Tensor>) = unsafe {
+        let inputs = part(inputs, count).iter().map(|x| Tensor::clone_from_ptr(*x));
+        (part(settings.numbers, settings.count), inputs.collect())
+    };
+    // The caller deletes it.
+    ManuallyDrop::new(K::composed(settings, &inputs)).as_mut_ptr()
+}
+
 fn of_raw<'a>(inputs: &[RawView]) -> Vec<View<'a>> {
     inputs.iter().map(|raw| View { raw: *raw, life: PhantomData }).collect()
 }
@@ -165,6 +187,7 @@ unsafe extern "C" {
         shape: Numbers,
         forward: unsafe extern "C" fn(Numbers, *const RawView, usize, *mut f32, usize),
         backward: unsafe extern "C" fn(Numbers, *const RawView, usize, *const f32, usize, *const *mut f32),
+        composed: unsafe extern "C" fn(Numbers, *const *mut C_tensor, usize) -> *mut C_tensor,
         out: *mut *mut C_tensor,
     ) -> *mut c_char;
 }

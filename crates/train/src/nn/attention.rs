@@ -20,7 +20,7 @@ use tch::{Device, Kind, Tensor};
 /// # Panics
 /// On other shapes, on kinds other than these, and where `heads` does not divide d.
 pub fn attention(views: &Tensor, own: Option<&Tensor>, tokens: &Tensor, heads: i64) -> Tensor {
-    let (b, l, k, width) = views.size4().expect("[B, L, K, 3 d]");
+    let (b, l, _, width) = views.size4().expect("[B, L, K, 3 d]");
     assert!(width % (3 * heads) == 0, "{heads} heads of a third of {width}");
     assert_eq!(tokens.size(), [b], "tokens of every row");
     assert!(own.is_none_or(|own| own.size() == [b, l, width]), "a part of every row's own");
@@ -30,17 +30,13 @@ pub fn attention(views: &Tensor, own: Option<&Tensor>, tokens: &Tensor, heads: i
         Device::Cpu if kernel::WIDTHS.contains(&width) && views.numel() > 0 => {
             fused(views, own, tokens, heads)
         }
-        _ => composed(
-            &own.map_or_else(|| views.shallow_clone(), |own| views + own.unsqueeze(2)),
-            tokens,
-            heads,
-        ),
+        _ => composed(views, own, tokens, heads),
     }
-    .view([b, k, l, heads * width])
 }
 
 /// The same from libtorch's operations.
-fn composed(projected: &Tensor, tokens: &Tensor, heads: i64) -> Tensor {
+fn composed(views: &Tensor, own: Option<&Tensor>, tokens: &Tensor, heads: i64) -> Tensor {
+    let projected = own.map_or_else(|| views.shallow_clone(), |own| views + own.unsqueeze(2));
     let (b, l, k, width) = projected.size4().expect("[B, L, K, 3 d]");
     let width = width / 3 / heads;
     let place = Tensor::arange(l, (Kind::Int64, projected.device()));

@@ -5,6 +5,7 @@ mod dropout;
 mod layer_norm;
 mod linear;
 mod mlp;
+mod pairs;
 mod stacked;
 
 pub use attention::attention;
@@ -13,4 +14,5 @@ pub use dropout::Dropout;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig, Norm};
+pub use pairs::pairs;
 pub use stacked::{StackedLinear, StackedMlp, mix};

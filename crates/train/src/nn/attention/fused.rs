@@ -1,5 +1,8 @@
 //! The kernel as a node of autograd's graph.
-use super::kernel::{self, Inputs, Shape};
+use super::{
+    composed,
+    kernel::{self, Inputs, Shape},
+};
 use crate::kernel::{Kernel, View, node};
 use tch::Tensor;
 
@@ -62,6 +65,10 @@ impl Kernel for Attention {
             parts.for_each(|part| drop(scope.spawn(part)));
             here.into_iter().for_each(|part| part());
         });
+    }
+
+    fn composed(settings: &[i64], inputs: &[Tensor]) -> Tensor {
+        composed(&inputs[0], inputs.get(2), &inputs[1], settings[0])
     }
 }
 

@@ -201,7 +201,7 @@ impl<const W: usize> Gradients<W> {
         let mut mean = [0.0; LANES];
         for ((score, weights), value) in self.scores.iter_mut().zip(&head.weights).zip(&head.values) {
             *score = inner(value, &by_channel);
-            each(&mut mean, |i, mean| *mean += weights[i] * score[i]);
+            each(&mut mean, |i, mean| *mean = weights[i].mul_add(score[i], *mean));
         }
         for (score, weights) in self.scores.iter_mut().zip(&head.weights) {
             each(score, |i, score| *score = weights[i] * (*score - mean[i]) * head.scale);
@@ -341,7 +341,7 @@ fn mixed<const W: usize>(weights: &[Lanes], lane: usize, rows: &[[f32; W]]) -> [
 #[inline(always)]
 fn add<const N: usize>(to: &mut [f32; N], a: f32, x: &[f32; N]) {
     for (to, x) in to.iter_mut().zip(x) {
-        *to += a * x;
+        *to = x.mul_add(a, *to);
     }
 }
 
