@@ -92,6 +92,6 @@ _venv:
 # What is measured beside ours
 _peers: _venv
     @if ! [ -e .venv/peers ]; then \
-        .venv/bin/pip install --quiet pandas polars scikit-learn; \
+        .venv/bin/pip install --quiet pandas polars pyarrow scikit-learn; \
         touch .venv/peers; \
     fi

@@ -312,17 +312,23 @@ def rate(net, parts, sizes, o):
         net.requires_grad_(False)
     net.train()
     optimiser = adam((gen or net).parameters())
+    loss = lambda x, y: gen.loss(net, x, y) if gen else F.binary_cross_entropy_with_logits(net(x), y)
+    first = rows.take(torch.arange(min(o.batch, len(rows))))
+    if o.compile:
+        loss = torch.compile(loss, dynamic=False)
+        descend(loss(*first), optimiser)                # The compiler's time is not a step's.
     samples, start = 0, time.perf_counter()
     for x, y in rows.batches(o.batch):
+        if o.compile and len(y) < o.batch:
+            break
         for _ in range(o.iters if gen else 1):
-            descend(gen.loss(net, x, y) if gen else F.binary_cross_entropy_with_logits(net(x), y), optimiser)
+            descend(loss(x, y), optimiser)
             samples += len(y)
         if samples >= o.steps * o.batch:
             break
     seconds = time.perf_counter() - start
-    x, y = rows.take(torch.arange(min(o.batch, len(rows))))
-    step = lambda: (gen.loss(net, x, y) if gen else F.binary_cross_entropy_with_logits(net(x), y)).backward()
-    figure(samples / seconds, multiply_adds_per_sample=multiply_adds(step, len(y)))
+    counted = {} if o.compile else {"multiply_adds_per_sample": multiply_adds(lambda: loss(*first).backward(), len(first[1]))}
+    figure(samples / seconds, **counted)
 
 
 def main():
@@ -340,6 +346,7 @@ def main():
     p.add_argument("--steps", type=int, default=1000000)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--sample-wise", action="store_true")
+    p.add_argument("--compile", action="store_true", help="with --only, by torch.compile")
     o = p.parse_args()
     SAMPLE_WISE = o.sample_wise
     torch.set_num_threads(o.threads)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A training step of DeepFM (2048 rows, 9 fields, width 16) whose first table has ROWS rows, drawn uniformly, with PyTorch's dense Adam.
 
-    python3 bench/peers/table_step.py ROWS [--steps N]
+    python3 bench/peers/table_step.py ROWS [--steps N] [--decay L2]
 """
 import argparse
 import time
@@ -16,6 +16,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("rows", type=int)
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--steps", type=int, default=20)
+parser.add_argument("--decay", type=float, default=0.0)
 args = parser.parse_args()
 torch.set_num_threads(args.threads)
 D, FIELDS, SMALL, BATCH = 16, 9, 100, 2048
@@ -37,7 +38,7 @@ class DeepFM(nn.Module):
 
 
 net = DeepFM()
-adam = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
+adam = torch.optim.Adam(net.parameters(), 1e-3, weight_decay=args.decay, fused=True)
 seconds = 0.0
 for step in range(args.steps + 3):
     ids = torch.cat((torch.randint(args.rows, (BATCH, 1)), torch.randint(SMALL, (BATCH, FIELDS - 1))), 1)

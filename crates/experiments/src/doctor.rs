@@ -1,6 +1,6 @@
 //! `doctor`: is everything there that the project needs?
 use crate::{
-    engine::{cpu_model, libtorch_version},
+    environment::{cpu_model, libtorch_version},
     roots::Roots,
     spec::{Catalog, Changes, TableSpec},
 };

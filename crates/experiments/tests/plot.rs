@@ -4,8 +4,10 @@ use crate::{
     project::{Project, replace, text},
 };
 use scenarec_experiments::{
+    plan::Plan,
     report::{Cell, Format, Report, Status, Totals, Value, significance, verdict},
     spec::{Catalog, Selection, TableSpec},
+    store::Store,
 };
 use std::collections::BTreeMap;
 
@@ -42,9 +44,13 @@ fn set(cell: &mut Cell, metric: &str, by_seed: &[f64], paper: Option<f64>) {
 }
 
 fn render(spec: &TableSpec, cells: Vec<Cell>, format: Format) -> Vec<u8> {
+    let runs = tempfile::tempdir().unwrap();
+    let store = Store::open(runs.path(), runs.path()).unwrap();
     let report = Report {
         spec,
         selection: &Selection::default(),
+        plan: &Plan { nodes: Default::default(), cells: vec![] },
+        store: &store,
         significance: significance(spec, &cells),
         verdict: verdict(spec, &cells),
         totals: Totals::default(),

@@ -4,11 +4,13 @@
 //! measures are read; what no run is is built in (`built_in`). The others are scripts in `bench/peers`.
 mod built_in;
 mod machine;
+mod prepare;
 mod spec;
 
 pub use built_in::measure as measure_built_in;
 pub use machine::Machine;
-pub use spec::{Benchmark, Ours, Peer, Run, Unit};
+pub use prepare::measure as measure_preparation;
+pub use spec::{Benchmark, Ours, Peer, Preparation, Run, Unit};
 
 use crate::{
     roots::Roots,
@@ -96,12 +98,13 @@ pub fn run(benchmark: &Benchmark, roots: &Roots, options: &Options, say: &dyn Fn
     let mut best: Vec<Result<Figure>> = Vec::new();
     let raw = match &benchmark.ours {
         Ours::Run(run) if !benchmark.peers.is_empty() => Some(raw_folder(run, roots)?),
+        Ours::Prepare(call) => Some(call.raw_folder(&Catalog::open(&roots.configs()), roots)?),
         _ => None,
     };
     for round in 0..options.repeat.max(1) {
         let mut now = Vec::new();
         say(&format!("{}: scenarec", benchmark.benchmark));
-        now.push(ours(benchmark, roots, options));
+        now.push(ours(benchmark, raw.as_deref(), roots, options));
         for peer in benchmark.peers.iter().filter(|_| !options.alone) {
             say(&format!("{}: {}", benchmark.benchmark, peer.name));
             now.push(peer_figure(benchmark, peer, raw.as_deref(), roots, options));
@@ -127,34 +130,53 @@ pub fn run(benchmark: &Benchmark, roots: &Roots, options: &Options, say: &dyn Fn
     Ok(names.zip(best).map(line).collect())
 }
 
-fn ours(benchmark: &Benchmark, roots: &Roots, options: &Options) -> Result<Figure> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    let mut command = Command::new(program);
-    command.arg("--root").arg(&roots.project).env("OMP_NUM_THREADS", options.threads.to_string());
+fn ours(benchmark: &Benchmark, raw: Option<&Path>, roots: &Roots, options: &Options) -> Result<Figure> {
     match &benchmark.ours {
         Ours::BuiltIn(call) => {
+            let mut command = own_command(roots, options)?;
             command.args(["bench", "--built-in", &call.name, "--rows", &call.rows.to_string()]);
             command.args(["--threads", &options.threads.to_string()]);
             said(&mut command, benchmark.unit)
         }
-        Ours::Run(run) => {
-            let folder = tempfile::tempdir().context("no room for the runs")?;
-            command.args(["run", &run.table, "--jobs", "1", "--seeds", "1", "--profile", &run.profile]);
-            command.args(["--threads", &options.threads.to_string()]);
-            command.args(run.only.iter().flat_map(|only| ["--only", only]));
-            command.args(run.set.iter().flat_map(|set| ["--set", set]));
-            command.args(run.quick.then_some("--quick"));
-            command.arg("--raw").arg(&roots.data.raw).arg("--runs").arg(folder.path());
-            let start = Instant::now();
-            output(&mut command)?;
-            let seconds = start.elapsed().as_secs_f64();
-            let mut figure = measures(folder.path(), run.stage.as_deref())?;
-            if run.stage.is_none() {
-                figure.seconds = Some(seconds);
-            }
-            Ok(figure)
+        Ours::Prepare(call) => {
+            let mut command = own_command(roots, options)?;
+            command.args(["bench", "--prepare", &call.dataset, "--files"]);
+            command.arg(raw.context("a dataset has raw files")?);
+            // Its parsers and encoders run side by side, as those of the other programs do.
+            command.env_remove("RAYON_NUM_THREADS");
+            said(&mut command, benchmark.unit)
         }
+        Ours::Run(run) if run.stage.is_some() => of_run(run, roots, options),
+        // Of the whole command the second time counts: its data are cached, as those of all but the first.
+        Ours::Run(run) => of_run(run, roots, options).and_then(|_| of_run(run, roots, options)),
     }
+}
+
+/// This program.
+fn own_command(roots: &Roots, options: &Options) -> Result<Command> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let mut command = Command::new(program);
+    command.arg("--root").arg(&roots.project).env("OMP_NUM_THREADS", options.threads.to_string());
+    Ok(command)
+}
+
+fn of_run(run: &Run, roots: &Roots, options: &Options) -> Result<Figure> {
+    let folder = tempfile::tempdir().context("no room for the runs")?;
+    let mut command = own_command(roots, options)?;
+    command.args(["run", &run.table, "--jobs", "1", "--seeds", "1", "--profile", &run.profile]);
+    command.args(["--threads", &options.threads.to_string()]);
+    command.args(run.only.iter().flat_map(|only| ["--only", only]));
+    command.args(run.set.iter().flat_map(|set| ["--set", set]));
+    command.args(run.quick.then_some("--quick"));
+    command.arg("--raw").arg(&roots.data.raw).arg("--runs").arg(folder.path());
+    let start = Instant::now();
+    output(&mut command)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let mut figure = measures(folder.path(), run.stage.as_deref())?;
+    if run.stage.is_none() {
+        figure.seconds = Some(seconds);
+    }
+    Ok(figure)
 }
 
 /// The rate of a stage of the only run (the mean, where several stages or runs have one), and the most memory.
@@ -213,7 +235,7 @@ fn peer_figure(
             "{threads}" => options.threads.to_string(),
             "{rows}" => match &benchmark.ours {
                 Ours::BuiltIn(call) => call.rows.to_string(),
-                Ours::Run(_) => bail!("{}: runs have no {{rows}}", benchmark.benchmark),
+                _ => bail!("{}: only what is built in has {{rows}}", benchmark.benchmark),
             },
             other => other.into(),
         };

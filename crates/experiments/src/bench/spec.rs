@@ -1,8 +1,12 @@
 //! What `configs/benchmarks` says.
-use crate::spec::{Catalog, Source};
+use crate::{
+    roots::Roots,
+    spec::{Catalog, Changes, Source},
+};
 use anyhow::{Context, Result, bail};
+use scenarec_data::Override;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A measurement, and the programs that are measured beside it.
 #[derive(Debug, Deserialize)]
@@ -58,6 +62,29 @@ pub enum Ours {
     Run(Run),
     /// Something that no run is, by its name (`bench/built_in.rs`).
     BuiltIn(BuiltInCall),
+    /// A dataset made from its raw files, without a cache.
+    Prepare(Preparation),
+}
+
+/// Which dataset is prepared.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preparation {
+    /// Its name.
+    pub dataset: String,
+    /// How many rows are simulated where the raw files are not there; none is as many as its file says.
+    #[serde(default)]
+    pub rows: Option<usize>,
+}
+
+impl Preparation {
+    /// The raw files, simulated where they are not there.
+    pub fn raw_folder(&self, catalog: &Catalog, roots: &Roots) -> Result<PathBuf> {
+        let config = catalog.dataset(&self.dataset, &Changes::default())?;
+        let there = roots.data.raw.join(&config.raw).exists();
+        let over = Override { rows: if there { None } else { self.rows }, ..Override::default() };
+        Ok(config.raw_folder(&roots.data, &over)?)
+    }
 }
 
 /// The only run, or one of equals, that is left of a table.
@@ -105,7 +132,7 @@ pub struct Peer {
     pub name: String,
     /// The file.
     pub script: String,
-    /// Its arguments; `{raw}` is the raw folder of the run's dataset, `{threads}` and `{rows}` are what they say.
+    /// Its arguments; `{raw}` is the raw folder of the dataset, `{threads}` and `{rows}` are what they say.
     #[serde(default)]
     pub args: Vec<String>,
 }

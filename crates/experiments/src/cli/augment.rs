@@ -1,5 +1,5 @@
 //! `augment`.
-use super::{print, progress::ProgressBar, select::TableArgs, tables::Session};
+use super::{print, progress::ProgressBar, select::TableArgs, session::Session};
 use crate::{atomic::AtomicFile, recipes::enhance, roots::Roots};
 use anyhow::Result;
 use clap::Args;

@@ -38,6 +38,11 @@ pub(super) struct BenchArgs {
     pub built_in: Option<String>,
     #[arg(long, hide = true)]
     pub rows: Option<usize>,
+    /// A dataset prepared by itself, from these files.
+    #[arg(long, hide = true, requires = "files")]
+    pub prepare: Option<String>,
+    #[arg(long, hide = true)]
+    pub files: Option<PathBuf>,
     #[command(flatten)]
     pub folders: Folders,
 }
@@ -49,6 +54,11 @@ pub(super) fn bench(roots: &Roots, args: &BenchArgs) -> Result<ExitCode> {
     if let (Some(name), Some(rows)) = (&args.built_in, args.rows) {
         scenarec_train::open_device("cpu", threads)?;
         let figure = bench::measure_built_in(name, rows, &catalog)?;
+        print(&(serde_json::to_string(&figure)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let (Some(dataset), Some(files)) = (&args.prepare, &args.files) {
+        let figure = bench::measure_preparation(dataset, files, &roots.data.cache, &catalog)?;
         print(&(serde_json::to_string(&figure)? + "\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -70,7 +80,7 @@ pub(super) fn bench(roots: &Roots, args: &BenchArgs) -> Result<ExitCode> {
     } else {
         print(&format!(
             "{}, {threads} thread(s): {:.1} GFLOP/s in products of large matrices, {:.1} GB/s in copies\n",
-            crate::engine::cpu_model().unwrap_or_else(|| "an unknown processor".into()),
+            crate::environment::cpu_model().unwrap_or_else(|| "an unknown processor".into()),
             2e-9 * machine.multiply_adds_per_second,
             1e-9 * machine.bytes_per_second,
         ))?;

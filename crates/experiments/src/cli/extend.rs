@@ -1,5 +1,5 @@
 //! `add-scenario`.
-use super::{print, progress::ProgressBar, select::TableArgs, tables::Session};
+use super::{print, progress::ProgressBar, select::TableArgs, session::Session};
 use crate::{atomic::AtomicFile, recipes::extend, roots::Roots};
 use anyhow::Result;
 use clap::Args;

@@ -4,11 +4,17 @@ mod bench;
 mod data;
 mod extend;
 mod gc;
+mod ledger;
+mod list;
+mod new;
 mod plan;
+mod predict;
 mod progress;
+mod report;
+mod run;
 mod select;
+mod session;
 mod show;
-mod tables;
 
 use crate::{engine, parity, roots::Roots, warm};
 use anyhow::Result;
@@ -41,23 +47,29 @@ struct Folders {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Tables and figures, and how many of their runs exist.
-    List {
-        #[command(flatten)]
-        folders: Folders,
-    },
+    List(list::ListArgs),
     /// A table's runs with every setting resolved.
     Show(select::TableArgs),
     /// A table's runs and shared stages: which exist, and how long the rest takes.
     Plan(plan::PlanArgs),
     /// Run what is missing of a table, and show it.
-    Run(tables::RunArgs),
+    Run(run::RunArgs),
     /// Show a table from the runs that exist.
-    Report(tables::ReportArgs),
+    Report(report::ReportArgs),
+    /// Two finished runs side by side: settings that differ, and every number.
+    Compare(ledger::CompareArgs),
+    /// The best finished runs on a dataset, of all tables.
+    Leaderboard(ledger::LeaderboardArgs),
     /// Datasets.
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Files for something of your own.
+    #[command(subcommand)]
+    New(new::NewCommand),
     /// Logits, loss and gradients of a model for given weights and inputs.
     Parity(parity::ParityArgs),
+    /// What a trained net says of a dataset's rows: labels, logits and probabilities as Parquet.
+    Predict(predict::PredictArgs),
     /// Embeddings for the new items of a net of your own, from the trained ones and side information.
     Warm(warm::WarmArgs),
     /// Rows for a scenario that has few: fine-tunes the scenario's own copy of a trained net on generated rows (Diff-MSR).
@@ -120,20 +132,26 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
     let root = cli.root.as_deref();
     let roots = |f: &Folders| Roots::find(root, f.raw.as_deref(), f.runs.as_deref());
     match cli.command {
-        Command::List { folders } => tables::list(&roots(&folders)?, paper)?,
-        Command::Show(args) => show::show(&roots(&args.folders)?, paper, &args)?,
-        Command::Plan(args) => plan::plan(&roots(&args.table.folders)?, paper, &args)?,
-        Command::Run(args) => return tables::run(&roots(&args.table.folders)?, paper, &args),
-        Command::Report(args) => tables::report(&roots(&args.table.folders)?, paper, &args)?,
+        Command::List(args) => list::list(&roots(&args.folders)?, paper, &args)?,
+        Command::Show(args) => show::show(&roots(&args.choice.folders)?, paper, &args)?,
+        Command::Plan(args) => plan::plan(&roots(&args.table.choice.folders)?, paper, &args)?,
+        Command::Run(args) => return run::run(&roots(&args.table.choice.folders)?, paper, &args),
+        Command::Report(args) => report::report(&roots(&args.choice.folders)?, paper, &args)?,
+        Command::Compare(args) => ledger::compare(&roots(&args.folders)?, &args)?,
+        Command::Leaderboard(args) => ledger::leaderboard(&roots(&args.folders)?, &args)?,
         Command::Data(command) => return data::execute(root, &command),
+        Command::New(command) => new::new(&roots(&Folders::default())?, &command)?,
         Command::Parity(args) => parity::run(&args)?,
         Command::Warm(args) => {
             // Sums depend on the number of threads, and a seed shall decide everything.
             scenarec_train::open_device("cpu", 1)?;
             print(&warm::run(&args, &ProgressBar::default())?)?;
         }
-        Command::Augment(args) => augment::augment(&roots(&args.table.folders)?, paper, &args)?,
-        Command::AddScenario(args) => extend::add_scenario(&roots(&args.table.folders)?, paper, &args)?,
+        Command::Predict(args) => predict::predict(&roots(&args.table.choice.folders)?, paper, &args)?,
+        Command::Augment(args) => augment::augment(&roots(&args.table.choice.folders)?, paper, &args)?,
+        Command::AddScenario(args) => {
+            extend::add_scenario(&roots(&args.table.choice.folders)?, paper, &args)?
+        }
         Command::Bench(args) => return bench::bench(&roots(&args.folders)?, &args),
         Command::Doctor { folders } => return crate::doctor::run(&roots(&folders)?),
         Command::Gc { yes, folders } => gc::run(&roots(&folders)?, yes)?,

@@ -1,16 +1,14 @@
 //! `plan`.
-use super::{
-    print,
-    select::TableArgs,
-    tables::{Session, default_jobs},
-};
+use super::{print, select::TableArgs, session::Session};
 use crate::{
     engine::{self, Engine},
-    plan::History,
+    plan::{History, Node},
     roots::Roots,
 };
 use anyhow::Result;
 use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// `plan TABLE`
 #[derive(Debug, Args)]
@@ -20,6 +18,23 @@ pub(super) struct PlanArgs {
     /// Write what is to do for another engine, on one machine or on many (docs/other-machines.md).
     #[arg(long, value_enum, value_name = "ENGINE")]
     pub format: Option<Engine>,
+    /// A line of JSON for each run and stage.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+/// A run or stage.
+#[derive(Serialize)]
+struct Planned<'a> {
+    id: &'a str,
+    what: String,
+    is_stage: bool,
+    finished: bool,
+    /// Whether it has to be done.
+    missing: bool,
+    inputs: &'a BTreeMap<String, String>,
+    /// What runs like it took; none where there were none.
+    expected_seconds: Option<f64>,
 }
 
 /// Runs and stages, which exist, and how long the rest takes.
@@ -40,18 +55,33 @@ pub(super) fn plan(roots: &Roots, paper: Option<&str>, args: &PlanArgs) -> Resul
         );
         return Ok(());
     }
+    let is_missing = |node: &Node| missing.iter().any(|m| m.id == node.id);
+    if args.json {
+        return plan.nodes.values().try_for_each(|node| {
+            let planned = Planned {
+                id: &node.id,
+                what: node.what(),
+                is_stage: node.is_stage(),
+                finished: node.finished,
+                missing: is_missing(node),
+                inputs: &node.inputs,
+                expected_seconds: history.expected(&node.job),
+            };
+            print(&(serde_json::to_string(&planned)? + "\n"))
+        });
+    }
     let mut out = String::new();
     for node in plan.nodes.values() {
         let state = if node.finished {
             "exists".into()
-        } else if !missing.iter().any(|m| m.id == node.id) {
+        } else if !is_missing(node) {
             "not needed".into()
         } else {
             history.expected(&node.job).map_or_else(|| "time unknown".into(), |s| format!("{s:.0} s"))
         };
         out += &format!("{}  {:14} {}\n", node.id, state, node.what());
     }
-    let (seconds, unknown) = history.total(&missing, default_jobs(&session));
+    let (seconds, unknown) = history.total(&missing, session.default_jobs());
     out += &format!(
         "{} of {} exist; {} to do, about {}{}\n",
         plan.nodes.values().filter(|n| n.finished).count(),

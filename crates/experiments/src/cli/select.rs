@@ -9,6 +9,13 @@ use clap::Args;
 pub(super) struct TableArgs {
     /// The table, as `list` shows it.
     pub table: String,
+    #[command(flatten)]
+    pub choice: Choice,
+}
+
+/// What of a table is meant.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Choice {
     /// Only these entries of a dimension, for example method=csdm,cvar; may be repeated.
     #[arg(long, value_name = "DIMENSION=ENTRIES")]
     pub only: Vec<String>,
@@ -34,11 +41,10 @@ pub(super) struct TableArgs {
     pub folders: Folders,
 }
 
-impl TableArgs {
+impl Choice {
     /// These entries of a table, and all else as it is.
-    pub fn of(table: &str, only: &[String], folders: &Folders) -> Self {
+    pub fn of(only: &[String], folders: &Folders) -> Self {
         Self {
-            table: table.into(),
             only: only.to_vec(),
             seeds: None,
             set: Vec::new(),

@@ -1,5 +1,5 @@
 //! `show`.
-use super::{print, select::TableArgs, tables::Session};
+use super::{print, select::TableArgs, session::Session};
 use crate::{id, plan::PlannedCell, roots::Roots, spec::CellSearch};
 use anyhow::{Context, Result};
 use serde_yaml::{Mapping, Value};

@@ -1,6 +1,5 @@
 //! Executes what is missing of a plan, each job in a process of its own.
 mod display;
-mod environment;
 mod export;
 mod interrupt;
 mod messages;
@@ -8,7 +7,6 @@ mod pool;
 mod worker;
 
 pub(crate) use display::clock;
-pub use environment::{Environment, cpu_model, libtorch_version};
 pub use export::Engine;
 pub use interrupt::interrupted;
 pub use pool::{Options, Outcome, execute};

@@ -1,9 +1,7 @@
 //! The process that executes one job.
-use super::{
-    environment::Environment,
-    messages::{Message, Teller},
-};
+use super::messages::{Message, Teller};
 use crate::{
+    environment::Environment,
     id,
     job::{Job, JobContext},
     plan::{Node, Plan},

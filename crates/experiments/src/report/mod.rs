@@ -3,24 +3,29 @@ mod cells;
 mod compare;
 mod computed;
 mod csv;
+mod html;
+mod latex;
 mod markdown;
 mod plot;
 mod points;
 mod searches;
 mod settings;
+mod tensorboard;
 mod text;
 mod view;
 
 pub use cells::{Cell, Status, Value, collect};
 pub use compare::{Significance, Verdict, against_baseline, significance, verdict};
+pub use html::{Listed, index};
 pub use points::Points;
+pub use tensorboard::write_tensorboard;
 
 use crate::{
     plan::Plan,
     spec::{Selection, TableSpec},
     store::Store,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::{collections::BTreeMap, path::Path};
 
 /// Everything that is shown of a table.
@@ -29,6 +34,10 @@ pub struct Report<'a> {
     pub spec: &'a TableSpec,
     /// What of it was selected.
     pub selection: &'a Selection,
+    /// Its runs and stages.
+    pub plan: &'a Plan,
+    /// Where they are.
+    pub store: &'a Store,
     /// Its cells, in the order of the grid and of the recorded dimensions.
     pub cells: Vec<Cell>,
     /// Points for a scatter plot, where it has one.
@@ -65,6 +74,10 @@ pub enum Format {
     Markdown,
     /// A line per cell and metric, at full precision.
     Csv,
+    /// One file with everything, for a browser.
+    Html,
+    /// Tables for a paper.
+    Latex,
     /// The plot that the table's spec describes.
     Svg,
     /// The same plot in pixels.
@@ -72,12 +85,29 @@ pub enum Format {
 }
 
 impl Format {
+    /// By the end of a file's name.
+    pub fn of_file(file: &Path) -> Result<Self> {
+        let end = file.extension().and_then(|end| end.to_str());
+        let all = <Self as clap::ValueEnum>::value_variants();
+        let found = all.iter().copied().find(|format| end == Some(format.extension()));
+        found.with_context(|| {
+            let ends: Vec<&str> = all.iter().map(|format| format.extension()).collect();
+            format!(
+                "--out {}: no format has files of this name (known: .{})",
+                file.display(),
+                ends.join(", .")
+            )
+        })
+    }
+
     /// Of files in it.
     pub fn extension(self) -> &'static str {
         match self {
             Format::Text => "txt",
             Format::Markdown => "md",
             Format::Csv => "csv",
+            Format::Html => "html",
+            Format::Latex => "tex",
             Format::Svg => "svg",
             Format::Png => "png",
         }
@@ -89,8 +119,8 @@ impl<'a> Report<'a> {
     pub fn new(
         spec: &'a TableSpec,
         selection: &'a Selection,
-        plan: &Plan,
-        store: &Store,
+        plan: &'a Plan,
+        store: &'a Store,
         notes: BTreeMap<String, String>,
         stale: bool,
     ) -> Result<Self> {
@@ -100,7 +130,19 @@ impl<'a> Report<'a> {
         let significance = significance(spec, &cells);
         let verdict = verdict(spec, &cells);
         let (totals, searches) = (Totals::new(plan, store, &older)?, searches::lines(spec, plan));
-        Ok(Self { spec, selection, significance, verdict, totals, searches, cells, points, notes })
+        Ok(Self {
+            spec,
+            selection,
+            plan,
+            store,
+            significance,
+            verdict,
+            totals,
+            searches,
+            cells,
+            points,
+            notes,
+        })
     }
 
     /// The report in a format. Markdown that is to be the file `at` shows the SVG of the same name beside it, where
@@ -110,6 +152,8 @@ impl<'a> Report<'a> {
             Format::Text => text::render(self).into_bytes(),
             Format::Markdown => markdown::render(self, at).into_bytes(),
             Format::Csv => csv::render(self)?.into_bytes(),
+            Format::Html => html::render(self)?.into_bytes(),
+            Format::Latex => latex::render(self).into_bytes(),
             Format::Svg => plot::svg(self)?.into_bytes(),
             Format::Png => plot::png(self)?,
         })

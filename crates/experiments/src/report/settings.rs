@@ -1,5 +1,5 @@
 //! The numbers among a run's settings, for tables that show them beside the paper's.
-use crate::{job::Job, spec::children};
+use crate::{job::Job, spec::leaves};
 use scenarec_train::Measure;
 use serde_yaml::Value;
 
@@ -25,10 +25,7 @@ pub(super) fn measures(job: &Job, measure: &Measure) -> Vec<Measure> {
 
 /// Every number below a value, with its path, which begins with `name`.
 fn numbers(name: &str, value: &Value) -> Vec<(String, f64)> {
-    match value.as_f64() {
-        Some(number) => vec![(name.to_string(), number)],
-        None => children(value).iter().flat_map(|(key, v)| numbers(&format!("{name}.{key}"), v)).collect(),
-    }
+    leaves(name, value).into_iter().filter_map(|(path, value)| Some((path, value.as_f64()?))).collect()
 }
 
 #[cfg(test)]

@@ -119,6 +119,14 @@ pub fn children(value: &Value) -> Vec<(String, &Value)> {
     }
 }
 
+/// What stands at the ends of a value below `name`, each with its path: `model.hidden.0` and 200.
+pub fn leaves(name: &str, value: &Value) -> Vec<(String, Value)> {
+    match children(value) {
+        below if below.is_empty() => vec![(name.to_string(), value.clone())],
+        below => below.iter().flat_map(|(key, v)| leaves(&format!("{name}.{key}"), v)).collect(),
+    }
+}
+
 /// The key an error is about, found by leaving keys out: the one without which the same error does not come back.
 /// (The check belongs to another crate and tells only what is wrong, not where.)
 fn culprit(whole: &Value, message: &str, resolve: impl Fn(Value) -> Result<Value>) -> KeyPath {

@@ -22,7 +22,7 @@ pub use changes::{Change, Changes};
 pub use dimension::Dimension;
 pub use entry::Entry;
 pub use layered::Layered;
-pub(crate) use layered::children;
+pub(crate) use layered::leaves;
 pub use layout::{Baseline, Layout, RECORDED, Test, recorded_value};
 pub use names::unknown_name;
 pub use plot::{MOST_SERIES, Plot, PlotKind, Scale, ValuePlot, YFrom};

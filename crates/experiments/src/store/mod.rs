@@ -2,7 +2,8 @@
 //! renamed.
 //!
 //! ```text
-//! runs/<id>/           job.json  environment.json  log.txt  measures.jsonl, and points.csv of a run that makes points
+//! runs/<id>/           job.json  environment.json  log.txt  measures.jsonl, curves.jsonl of a run that trains, and
+//!                      points.csv of a run that makes points
 //! runs/stages/<id>/    the same, and the stage's own files
 //! runs/.tmp-<id>-xxxx  being written; removed at the next start where its process is dead
 //! runs/.locks/<id>.lock, runs/.logs/<id>.log, runs/.failed/<id>.json
@@ -12,11 +13,11 @@ mod published;
 
 pub use points::Cloud;
 
-use crate::{id, job::Job, spec::Best};
+use crate::{environment::Environment, id, job::Job, spec::Best};
 use anyhow::{Context, Result};
 use published::{Published, PublishedRun};
-use scenarec_train::Measure;
-use serde::{Deserialize, Serialize};
+use scenarec_train::{CURVES, Epoch, Measure};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
@@ -149,6 +150,30 @@ impl Store {
         published.map(PublishedRun::measures).transpose()
     }
 
+    /// The learning curves of a run or stage of this checkout, once it is finished.
+    pub fn curves(&self, id: &str, is_stage: bool) -> Result<Option<Vec<Epoch>>> {
+        let own = self.folder(id, is_stage);
+        let path = own.join(CURVES);
+        (own.join("job.json").is_file() && path.is_file()).then(|| read_lines(&path)).transpose()
+    }
+
+    /// Where and with what a run or stage was executed, once it is finished. None too where the file was removed: it says how
+    /// numbers came about and is none of them.
+    pub fn environment(&self, id: &str, is_stage: bool) -> Result<Option<Environment>> {
+        let own = self.folder(id, is_stage);
+        if own.join("job.json").is_file() {
+            let path = own.join("environment.json");
+            if !path.exists() {
+                return Ok(None);
+            }
+            let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let of = serde_json::from_slice(&text);
+            return of.map(Some).with_context(|| format!("{}: no environment", path.display()));
+        }
+        let published = self.published.get(id).filter(|_| !is_stage);
+        published.map(PublishedRun::environment).transpose()
+    }
+
     /// The points that a run made for a scatter plot, once it is finished; none where it makes none.
     pub fn points(&self, id: &str) -> Result<Option<Vec<Cloud>>> {
         let own = self.folder(id, false);
@@ -252,9 +277,13 @@ fn read_job(folder: &Path) -> Option<Job> {
 }
 
 fn read_measures(folder: &Path) -> Result<Vec<Measure>> {
-    let path = folder.join("measures.jsonl");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let broken = |i: usize| format!("{}:{}: not a measure", path.display(), i + 1);
+    read_lines(&folder.join("measures.jsonl"))
+}
+
+/// A file's lines, an object of JSON each.
+fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let broken = |i: usize| format!("{}:{}: not a line of this program", path.display(), i + 1);
     text.lines().enumerate().map(|(i, line)| serde_json::from_str(line).with_context(|| broken(i))).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Finished runs that are part of the repository: `docs/results/<table>.jsonl`, a line per run.
 use super::points::{self, Cloud};
-use crate::{atomic::AtomicFile, id, job::Job};
+use crate::{atomic::AtomicFile, environment::Environment, id, job::Job};
 use anyhow::{Context, Result};
 use scenarec_train::Measure;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,12 @@ impl PublishedRun {
     pub fn points(&self) -> Result<Option<Vec<Cloud>>> {
         let points = self.points.as_ref().map(|p| serde_json::from_str(p.get()));
         points.transpose().with_context(|| format!("the published run {} has broken points", self.id))
+    }
+
+    /// Where and with what it was executed.
+    pub fn environment(&self) -> Result<Environment> {
+        serde_json::from_str(self.environment.get())
+            .with_context(|| format!("the published run {} has a broken environment", self.id))
     }
 
     /// Its numbers.

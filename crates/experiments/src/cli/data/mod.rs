@@ -12,6 +12,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use scenarec_data::{DatasetConfig, Override, Prepared, Statistics};
+use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -19,6 +20,9 @@ use std::process::ExitCode;
 pub(super) enum DataCommand {
     /// Datasets, and whether their raw data is there.
     List {
+        /// A line of JSON for each dataset.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         folders: Folders,
     },
@@ -50,7 +54,7 @@ pub(super) struct DataArgs {
 pub(super) fn execute(root: Option<&Path>, command: &DataCommand) -> Result<ExitCode> {
     let roots = |f: &Folders| Roots::find(root, f.raw.as_deref(), f.runs.as_deref());
     match command {
-        DataCommand::List { folders } => list(&roots(folders)?)?,
+        DataCommand::List { json, folders } => list(&roots(folders)?, *json)?,
         DataCommand::Prepare(a) => prepare(&roots(&a.folders)?, a, false)?,
         DataCommand::Stats(a) => stats(&roots(&a.folders)?, a, false)?,
         DataCommand::Head(a) => head::head(&roots(&a.data.folders)?, a)?,
@@ -67,17 +71,33 @@ fn choose(roots: &Roots, args: &DataArgs, simulate: bool) -> Result<(DatasetConf
     Ok((config, Override { rows: args.rows, force_simulated: simulate, ..Override::default() }))
 }
 
-fn list(roots: &Roots) -> Result<()> {
+/// A dataset, and what its data would be.
+#[derive(Serialize)]
+struct Listed {
+    dataset: String,
+    reported_as: Option<String>,
+    provenance: String,
+    note: String,
+}
+
+fn list(roots: &Roots, json: bool) -> Result<()> {
     let catalog = Catalog::open(&roots.configs());
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["dataset", "in the papers", "data", "note"]);
-    for name in catalog.names("dataset") {
-        let config = catalog.dataset(&name, &Changes::default())?;
+    let mut all = Vec::new();
+    for dataset in catalog.names("dataset") {
+        let config = catalog.dataset(&dataset, &Changes::default())?;
         let (provenance, note) = match scenarec_data::identify(&config, &roots.data, &Override::default()) {
             Ok(data) => (format!("{:?}", data.provenance).to_lowercase(), data.note),
             Err(e) => ("broken".into(), format!("{:#}", anyhow::Error::from(e))),
         };
-        table.add_row([name, config.reported_as.unwrap_or_default(), provenance, note]);
+        all.push(Listed { dataset, reported_as: config.reported_as, provenance, note });
+    }
+    if json {
+        return all.iter().try_for_each(|dataset| print(&(serde_json::to_string(dataset)? + "\n")));
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["dataset", "in the papers", "data", "note"]);
+    for Listed { dataset, reported_as, provenance, note } in all {
+        table.add_row([dataset, reported_as.unwrap_or_default(), provenance, note]);
     }
     print(&format!("{}\n", table.trim_fmt()))
 }

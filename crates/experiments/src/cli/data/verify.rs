@@ -1,6 +1,9 @@
 //! `data verify`: raw files beside the official ones, and their statistics beside the papers'.
 use super::{DataArgs, choose, print};
-use crate::cli::{select::TableArgs, tables};
+use crate::cli::{
+    run::{RunArgs, run},
+    select::{Choice, TableArgs},
+};
 use crate::{
     roots::Roots,
     spec::{Catalog, TableSpec},
@@ -27,8 +30,9 @@ pub(super) fn verify(roots: &Roots, args: &DataArgs) -> Result<ExitCode> {
     let names = statistics_tables(roots, &config)?;
     for name in &names {
         print("\n")?;
-        let table = TableArgs::of(name, &[format!("dataset={}", config.dataset)], &args.folders);
-        let code = tables::run(roots, None, &tables::RunArgs { table, jobs: None })?;
+        let choice = Choice::of(&[format!("dataset={}", config.dataset)], &args.folders);
+        let table = TableArgs { table: name.clone(), choice };
+        let code = run(roots, None, &RunArgs { table, jobs: None })?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }

@@ -319,5 +319,5 @@ fn record(recorder: &mut Recorder, stage: &str, phase: &str, trained: &Trained) 
             m.rows = trained.samples;
         })?;
     }
-    Ok(())
+    recorder.curve(stage, phase, trained)
 }

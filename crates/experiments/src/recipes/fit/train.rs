@@ -149,6 +149,7 @@ impl<'a> Scoped<'a> {
                 m.rows = rows;
             })?;
         }
+        context.recorder.curve("train", &self.name, &trained)?;
         for (name, value) in self.net.scalars() {
             context.recorder.record("fusion_weight", value, |m| {
                 m.stage = "train".into();

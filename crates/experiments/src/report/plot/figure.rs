@@ -1,7 +1,7 @@
 //! What a plot shows: the report's cells by panel, series and place on the x axis.
 use super::axis::Axis;
 use crate::{
-    metric::{self, Metric},
+    metric,
     report::{Report, cells, cells::Cell, view},
     spec::{PlotKind, Scale, ValuePlot, YFrom},
 };
@@ -15,8 +15,8 @@ pub(super) struct Figure<'a> {
     pub about: Vec<String>,
     /// What marks the values.
     pub kind: PlotKind,
-    /// The metric.
-    pub metric: &'static Metric,
+    /// Name of the y axis.
+    pub y_name: String,
     /// Name of the x axis.
     pub x_name: String,
     /// Names of the series; a single one may have none.
@@ -121,7 +121,7 @@ impl<'a> Figure<'a> {
             title: &spec.title,
             about: report.about(),
             kind: plot.kind,
-            metric: metric::of(&plot.y),
+            y_name: metric::of(&plot.y).label.into(),
             x_name: plot.x.replace('_', " "),
             series: names,
             panels,

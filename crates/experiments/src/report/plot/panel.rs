@@ -150,7 +150,7 @@ impl Content for Figure<'_> {
         canvas.text(&self.x_name, name, TICK, INK, Align::Centre)?;
         if frame.is_first {
             let place = (left - frame.axis + 6.0, top + HEIGHT / 2.0);
-            canvas.upward(self.metric.label, place, TICK, INK, Align::Centre)?;
+            canvas.upward(&self.y_name, place, TICK, INK, Align::Centre)?;
         }
         Ok(())
     }
