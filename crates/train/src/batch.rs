@@ -41,48 +41,71 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The batch in pieces of `size` rows (the last may be smaller).
-    pub fn split(&self, size: usize) -> Vec<Batch> {
+    /// The batch in pieces of `size` rows (the last may be smaller), each with its rows' places in the batch. Rows whose
+    /// sequences are about as long go together and are padded to the longest among them, so that little is computed for padding;
+    /// without sequences pieces are the batch's rows in order.
+    ///
+    /// # Panics
+    /// Where `size` is 0.
+    pub fn split(&self, size: usize) -> Vec<(Vec<usize>, Batch)> {
         assert!(size > 0, "a piece needs at least one row");
-        (0..self.rows).step_by(size).map(|from| self.narrow(from, size.min(self.rows - from))).collect()
+        let mut order: Vec<usize> = (0..self.rows).collect();
+        if self.rows > size {
+            order.sort_by_key(|b| self.sequences.iter().map(|s| s.lens[*b]).sum::<u32>());
+        }
+        let pieces = order.chunks_mut(size).map(|rows| {
+            // Within a piece as in the batch, where rows of a scenario stand together.
+            rows.sort_unstable();
+            (rows.to_vec(), self.select(rows))
+        });
+        pieces.collect()
     }
 
-    fn narrow(&self, from: usize, rows: usize) -> Batch {
-        let part = |values: &[f32]| {
+    /// Some of the rows.
+    fn select(&self, rows: &[usize]) -> Batch {
+        let part = |values: &[f32]| -> Vec<f32> {
             let width = values.len() / self.rows;
-            values[from * width..(from + rows) * width].to_vec()
+            rows.iter().flat_map(|b| &values[b * width..(b + 1) * width]).copied().collect()
         };
         Batch {
-            rows,
-            ids: self.ids.iter().map(|ids| ids.narrow(from, rows)).collect(),
-            sequences: (self.sequences.iter())
-                .map(|s| SequenceIds {
-                    ids: s.ids.narrow(from * s.len, rows * s.len),
-                    len: s.len,
-                    lens: s.lens[from..from + rows].to_vec(),
-                })
-                .collect(),
+            rows: rows.len(),
+            ids: self.ids.iter().map(|ids| ids.select(rows.iter().copied())).collect(),
+            sequences: self.sequences.iter().map(|s| s.select(rows)).collect(),
             reals: part(&self.reals),
             labels: part(&self.labels),
-            scenario: self.scenario[from..from + rows].to_vec(),
+            scenario: rows.iter().map(|b| self.scenario[*b]).collect(),
         }
     }
 }
 
+impl SequenceIds {
+    fn select(&self, rows: &[usize]) -> SequenceIds {
+        let lens: Vec<u32> = rows.iter().map(|b| self.lens[*b]).collect();
+        let len = lens.iter().copied().max().unwrap_or(0).max(1) as usize;
+        let tokens = rows.iter().flat_map(|b| b * self.len..b * self.len + len);
+        SequenceIds { ids: self.ids.select(tokens), len, lens }
+    }
+}
+
 impl Ids {
-    fn narrow(&self, from: usize, rows: usize) -> Ids {
+    /// Those of some rows.
+    fn select(&self, rows: impl Iterator<Item = usize>) -> Ids {
         let Some(offsets) = &self.offsets else {
-            let part = from..from + rows;
-            let weights = self.weights.as_ref().map(|w| w[part.clone()].to_vec());
-            return Ids { ids: self.ids[part].to_vec(), offsets: None, weights };
+            let rows: Vec<usize> = rows.collect();
+            let weights = self.weights.as_ref().map(|w| rows.iter().map(|b| w[*b]).collect());
+            return Ids { ids: rows.iter().map(|b| self.ids[*b]).collect(), offsets: None, weights };
         };
-        let offsets = &offsets[from..=from + rows];
-        let (start, end) = (offsets[0], offsets[rows]);
-        let range = start as usize..end as usize;
-        Ids {
-            ids: self.ids[range.clone()].to_vec(),
-            offsets: Some(offsets.iter().map(|o| o - start).collect()),
-            weights: self.weights.as_ref().map(|w| w[range].to_vec()),
+        let mut out =
+            Ids { ids: Vec::new(), offsets: None, weights: self.weights.as_ref().map(|_| Vec::new()) };
+        let mut ends = vec![0];
+        for b in rows {
+            let range = offsets[b] as usize..offsets[b + 1] as usize;
+            out.ids.extend_from_slice(&self.ids[range.clone()]);
+            if let (Some(out), Some(weights)) = (&mut out.weights, &self.weights) {
+                out.extend_from_slice(&weights[range]);
+            }
+            ends.push(out.ids.len() as u32);
         }
+        Ids { offsets: Some(ends), ..out }
     }
 }

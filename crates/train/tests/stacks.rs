@@ -90,10 +90,9 @@ fn pieces_of_a_batch_make_the_same_step() {
         for batch in all(&data).in_order(30) {
             let batch = batch.unwrap();
             let weights = scenario_weights(&batch);
-            let mut done = 0;
-            for piece in batch.split(piece) {
-                let weights = Tensor::from_slice(&weights[done..done + piece.rows]);
-                done += piece.rows;
+            for (rows, piece) in batch.split(piece) {
+                let weights: Vec<f32> = rows.iter().map(|b| weights[*b]).collect();
+                let weights = Tensor::from_slice(&weights);
                 let x = net.weights.tables.embed_with(&piece, true, None);
                 // Evaluation mode: batch statistics and dropout masks would differ.
                 let logits = net.forward(&x, false).logits;

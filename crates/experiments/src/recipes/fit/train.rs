@@ -224,10 +224,9 @@ pub(super) fn step(
     let piece = if device == Device::Cpu { micro_batch } else { batch.rows };
     let weights = row_weights(batch, loss, several);
     let mut sum = Tensor::zeros([] as [i64; 0], (tch::Kind::Float, device));
-    let mut done = 0;
-    for piece in batch.split(piece) {
-        let weights = Tensor::from_slice(&weights[done..done + piece.rows]).to_device(device);
-        done += piece.rows;
+    for (rows, piece) in batch.split(piece) {
+        let weights: Vec<f32> = rows.iter().map(|b| weights[*b]).collect();
+        let weights = Tensor::from_slice(&weights).to_device(device);
         let x = net.weights.tables.embed_with(&piece, track, None);
         let output = net.forward(&x, true);
         let share = piece.rows as f64 / batch.rows as f64;
