@@ -114,8 +114,8 @@ fn pieces_of_a_batch_add_up() {
         let mut net = net(variant);
         let whole = batch(&histories(), 5);
         let (_, loss) = numbers(&mut net, &whole);
-        let piece = |piece: Batch| numbers(&mut net, &piece).1 * (piece.rows as f64 / whole.rows as f64);
-        let pieces: Vec<Tensor> = whole.split(4).into_iter().map(piece).collect();
+        let mut piece = |piece: Batch| numbers(&mut net, &piece).1 * (piece.rows as f64 / whole.rows as f64);
+        let pieces: Vec<Tensor> = whole.split(4).into_iter().map(|(_, rows)| piece(rows)).collect();
         assert_eq!(pieces.len(), 2);
         let (off, most) = (distance(&loss, &pieces.iter().sum::<Tensor>()), magnitude(&loss));
         assert!(off < 1e-5 * most.max(1.0), "{variant}: losses of {most} are {off} apart");
