@@ -5,6 +5,7 @@ mod cli;
 mod contract;
 mod engines;
 mod errors;
+mod export;
 mod extend;
 mod golden;
 mod ids;

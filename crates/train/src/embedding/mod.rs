@@ -4,6 +4,7 @@ mod embedded;
 mod groups;
 mod lookup;
 mod rows;
+mod tensors;
 mod training;
 
 pub use embedded::{Embedded, EmbeddedSequence};
