@@ -3,6 +3,7 @@ mod augment;
 mod benchmarks;
 mod cli;
 mod contract;
+mod determinism;
 mod engines;
 mod errors;
 mod extend;

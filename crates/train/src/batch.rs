@@ -12,14 +12,12 @@ pub struct Ids {
     pub weights: Option<Vec<f32>>,
 }
 
-/// The tokens of one sequence field: the most recent ones of each row in time order, padding behind them.
+/// The tokens of one sequence field, row behind row: the most recent ones of each in time order. N tokens of all rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SequenceIds {
-    /// The ids of all tokens, a bag each, `[B * len]`; padding is an empty bag.
+    /// The ids of each token, `[N]` or a bag of them each.
     pub ids: Ids,
-    /// Padded length: that of the batch's longest sequence, at least 1.
-    pub len: usize,
-    /// Length of every row's own sequence, `[B]`.
+    /// How many tokens every row has, `[B]`; their sum is N.
     pub lens: Vec<u32>,
 }
 
@@ -42,8 +40,8 @@ pub struct Batch {
 
 impl Batch {
     /// The batch in pieces of `size` rows (the last may be smaller), each with its rows' places in the batch. Rows whose
-    /// sequences are about as long go together and are padded to the longest among them, so that little is computed for padding;
-    /// without sequences pieces are the batch's rows in order.
+    /// sequences are about as long go together, so that a model which pads them computes little for padding; without sequences
+    /// pieces are the batch's rows in order.
     ///
     /// # Panics
     /// Where `size` is 0.
@@ -80,10 +78,12 @@ impl Batch {
 
 impl SequenceIds {
     fn select(&self, rows: &[usize]) -> SequenceIds {
-        let lens: Vec<u32> = rows.iter().map(|b| self.lens[*b]).collect();
-        let len = lens.iter().copied().max().unwrap_or(0).max(1) as usize;
-        let tokens = rows.iter().flat_map(|b| b * self.len..b * self.len + len);
-        SequenceIds { ids: self.ids.select(tokens), len, lens }
+        let mut start = vec![0; self.lens.len()];
+        for b in 1..start.len() {
+            start[b] = start[b - 1] + self.lens[b - 1] as usize;
+        }
+        let tokens = rows.iter().flat_map(|b| start[*b]..start[*b] + self.lens[*b] as usize);
+        SequenceIds { ids: self.ids.select(tokens), lens: rows.iter().map(|b| self.lens[*b]).collect() }
     }
 }
 

@@ -85,14 +85,8 @@ fn sequence(ids: &[u32], len: usize) -> SequenceIds {
         .chunks(len)
         .map(|row| &row[..row.iter().rposition(|id| *id != 0).map_or(0, |last| last + 1)])
         .collect();
-    let mut offsets = vec![0];
-    for row in &rows {
-        let before = offsets[offsets.len() - 1];
-        offsets.extend((1..=len as u32).map(|place| before + place.min(row.len() as u32)));
-    }
     SequenceIds {
-        ids: Ids { ids: rows.concat(), offsets: Some(offsets), weights: None },
-        len,
+        ids: Ids { ids: rows.concat(), offsets: None, weights: None },
         lens: rows.iter().map(|row| row.len() as u32).collect(),
     }
 }

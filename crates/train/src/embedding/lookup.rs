@@ -1,10 +1,12 @@
 //! Ids of a batch to vectors.
 use super::{EmbeddedSequence, FeatureEmbedding, NamedTable, Store};
 use crate::{
-    batch::{Batch, Ids},
+    batch::{Batch, Ids, SequenceIds},
     memory,
+    nn::Segments,
     table::Bags,
 };
+use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
 
 /// A field's ids and the table they index.
@@ -93,14 +95,23 @@ impl FeatureEmbedding {
         leaf
     }
 
-    pub(super) fn sequence(&mut self, batch: &Batch, at: usize, track: bool) -> EmbeddedSequence {
-        let FieldSource { entry, table, .. } = self.sequences[at];
-        let source = &batch.sequences[entry];
-        let (b, l, d) = (batch.rows as i64, source.len as i64, self.dim as i64);
-        let x = self.vector(table, &source.ids, b * l, track).reshape([b, l, d]);
-        let row = |n: u32| (0..source.len as u32).map(move |place| f32::from(u8::from(place < n)));
-        let mask: Vec<f32> = source.lens.iter().copied().flat_map(row).collect();
-        EmbeddedSequence { x, mask: Tensor::from_slice(&mask).reshape([b, l]).to_device(self.device) }
+    pub(super) fn sequences(&mut self, batch: &Batch, track: bool) -> Vec<EmbeddedSequence> {
+        let mut known: Option<(&[u32], Rc<Segments>)> = None;
+        let mut all = Vec::new();
+        for at in 0..self.sequences.len() {
+            let FieldSource { entry, table, .. } = self.sequences[at];
+            let SequenceIds { ids, lens } = &batch.sequences[entry];
+            // Items, their brands and so on are as many.
+            let rows = match &known {
+                Some((of, rows)) if of == lens => rows.clone(),
+                _ => Rc::new(Segments::new(lens, self.device)),
+            };
+            let tokens = lens.iter().map(|n| i64::from(*n)).sum();
+            let x = self.vector(table, ids, tokens, track).squeeze_dim(1);
+            all.push(EmbeddedSequence { x, rows: rows.clone() });
+            known = Some((lens, rows));
+        }
+        all
     }
 
     pub(super) fn read(&mut self, table: usize, ids: &Ids, out: &mut [f32], stride: usize) {

@@ -193,7 +193,7 @@ impl FeatureEmbedding {
             // A replaced vector is still that id's, with its weight.
             linear => self.vectors(linear, 1, batch, track, None).squeeze_dim(2),
         };
-        let sequences = (0..self.sequences.len()).map(|s| self.sequence(batch, s, track)).collect();
+        let sequences = self.sequences(batch, track);
         let b = batch.rows as i64;
         let reals =
             Tensor::from_slice(&batch.reals).reshape([b, (batch.reals.len() / batch.rows.max(1)) as i64]);

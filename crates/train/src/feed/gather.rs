@@ -138,25 +138,24 @@ fn sequence(groups: &[&Sequence], places: &impl Places, max_len: u32) -> Sequenc
         let (start, end) = (spans.start[row], spans.end[row]);
         start.max(end.saturating_sub(max_len))..end
     };
-    let rows = places.len();
-    let lens: Vec<u32> = (0..rows).map(|b| recent(b).len() as u32).collect();
-    let len = lens.iter().copied().max().unwrap_or(0).max(1) as usize;
-    let mut ids =
-        Ids { ids: Vec::new(), offsets: None, weights: tokens.weights.as_ref().map(|_| Vec::new()) };
-    let mut offsets = Vec::with_capacity(rows * len + 1);
-    offsets.push(0);
-    for b in 0..rows {
-        let row = recent(b);
-        let padding = len - row.len();
-        for token in row {
-            let range = tokens.range(token as usize);
-            ids.ids.extend_from_slice(&tokens.values[range.clone()]);
-            if let (Some(out), Some(weights)) = (&mut ids.weights, &tokens.weights) {
-                out.extend_from_slice(&weights[range]);
-            }
-            offsets.push(ids.ids.len() as u32);
+    let rows = 0..places.len();
+    let lens: Vec<u32> = rows.clone().map(|b| recent(b).len() as u32).collect();
+    let mut ids = Ids {
+        ids: Vec::new(),
+        offsets: tokens.offsets.as_ref().map(|_| vec![0]),
+        weights: tokens.weights.as_ref().map(|_| Vec::new()),
+    };
+    // The ids of a row's tokens stand side by side, whether a token has one or several.
+    for row in rows.map(recent).filter(|row| !row.is_empty()) {
+        let before = ids.ids.len() as u32;
+        let range = tokens.range(row.start as usize).start..tokens.range(row.end as usize - 1).end;
+        ids.ids.extend_from_slice(&tokens.values[range.clone()]);
+        if let (Some(out), Some(weights)) = (&mut ids.weights, &tokens.weights) {
+            out.extend_from_slice(&weights[range.clone()]);
         }
-        offsets.extend(std::iter::repeat_n(ids.ids.len() as u32, padding));
+        if let Some(ends) = &mut ids.offsets {
+            ends.extend(row.map(|token| before + (tokens.range(token as usize).end - range.start) as u32));
+        }
     }
-    SequenceIds { ids: Ids { offsets: Some(offsets), ..ids }, len, lens }
+    SequenceIds { ids, lens }
 }
