@@ -45,7 +45,7 @@ fn with_tokens(batch: &Batch, f: impl Fn(&[u32]) -> Vec<u32>) -> Batch {
             rows.push(f(own));
             rest = others;
         }
-        let ids = Ids { ids: rows.concat(), offsets: None, weights: None };
+        let ids = Ids { ids: rows.concat(), ..Ids::default() };
         *sequence = SequenceIds { ids, lens: rows.iter().map(|row| row.len() as u32).collect() };
     }
     batch

@@ -47,7 +47,7 @@ fn batch(histories: &[Vec<u32>]) -> Batch {
     let sequence = |of: u32| {
         let ids = histories.iter().flatten().map(|item| item % of).collect();
         let lens = histories.iter().map(|h| h.len() as u32).collect();
-        SequenceIds { ids: Ids { ids, offsets: None, weights: None }, lens }
+        SequenceIds { ids: Ids { ids, ..Ids::default() }, lens }
     };
     Batch {
         rows,

@@ -1,8 +1,10 @@
 //! A batch of rows as plain numbers.
+use scenarec_data::Dataset;
+use std::sync::Arc;
 
 /// The ids of one field for every row of a batch: row b's vector is the weighted sum of the table's rows
 /// `ids[offsets[b]..offsets[b + 1]]`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Ids {
     /// The ids of all rows.
     pub ids: Vec<u32>,
@@ -10,6 +12,32 @@ pub struct Ids {
     pub offsets: Option<Vec<u32>>,
     /// A weight per id; absent where all are 1.
     pub weights: Option<Vec<f32>>,
+    /// Whence the ids come, where they are those of a dataset's rows, one of each: on a GPU they are found there.
+    pub source: Option<ColumnRows>,
+}
+
+impl PartialEq for Ids {
+    /// Wherever they come from.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.ids, &self.offsets, &self.weights) == (&other.ids, &other.offsets, &other.weights)
+    }
+}
+
+/// Some rows of a dataset's column in memory.
+#[derive(Clone)]
+pub struct ColumnRows {
+    /// Whose column.
+    pub data: Arc<Dataset>,
+    /// The place of the field in the schema.
+    pub field: usize,
+    /// The rows, which all fields of a batch share, `[B]`.
+    pub rows: Arc<[u32]>,
+}
+
+impl std::fmt::Debug for ColumnRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} rows of field {} of {}", self.rows.len(), self.field, self.data.name)
+    }
 }
 
 /// The tokens of one sequence field, row behind row: the most recent ones of each in time order. N tokens of all rows.
@@ -48,9 +76,10 @@ impl Batch {
     pub fn split(&self, size: usize) -> Vec<(Vec<usize>, Batch)> {
         assert!(size > 0, "a piece needs at least one row");
         let mut order: Vec<usize> = (0..self.rows).collect();
-        if self.rows > size {
-            order.sort_by_key(|b| self.sequences.iter().map(|s| s.lens[*b]).sum::<u32>());
+        if self.rows <= size {
+            return vec![(order, self.clone())];
         }
+        order.sort_by_key(|b| self.sequences.iter().map(|s| s.lens[*b]).sum::<u32>());
         let pieces = order.chunks_mut(size).map(|rows| {
             // Within a piece as in the batch, where rows of a scenario stand together.
             rows.sort_unstable();
@@ -59,7 +88,7 @@ impl Batch {
         pieces.collect()
     }
 
-    /// Some of the rows.
+    /// Some of the rows, as plain numbers: what is cut into pieces stays on the CPU.
     fn select(&self, rows: &[usize]) -> Batch {
         let part = |values: &[f32]| -> Vec<f32> {
             let width = values.len() / self.rows;
@@ -93,10 +122,9 @@ impl Ids {
         let Some(offsets) = &self.offsets else {
             let rows: Vec<usize> = rows.collect();
             let weights = self.weights.as_ref().map(|w| rows.iter().map(|b| w[*b]).collect());
-            return Ids { ids: rows.iter().map(|b| self.ids[*b]).collect(), offsets: None, weights };
+            return Ids { ids: rows.iter().map(|b| self.ids[*b]).collect(), weights, ..Ids::default() };
         };
-        let mut out =
-            Ids { ids: Vec::new(), offsets: None, weights: self.weights.as_ref().map(|_| Vec::new()) };
+        let mut out = Ids { weights: self.weights.as_ref().map(|_| Vec::new()), ..Ids::default() };
         let mut ends = vec![0];
         for b in rows {
             let range = offsets[b] as usize..offsets[b + 1] as usize;

@@ -234,6 +234,26 @@ fn reading_gradients_leaves_none_behind() {
     }
 }
 
+/// Dense tables take ids from columns on their device, of whichever dataset the batch is.
+#[test]
+fn dense_tables_find_a_batchs_ids_in_the_column() {
+    let mut w = weights(Backend::Dense);
+    let (long, short) = (dataset(30, 1), dataset(20, 2));
+    for (data, rows) in [(&long, [3, 1, 29]), (&long, [0, 0, 9]), (&short, [3, 1, 19]), (&long, [3, 1, 29])] {
+        let batch = gather(data, &rows).unwrap();
+        let mut plain = batch.clone();
+        plain.ids.iter_mut().for_each(|ids| ids.source = None);
+        let wanted = to_vec(&w.tables.embed(&plain).fields);
+        assert_eq!(to_vec(&w.tables.embed(&batch).fields), wanted);
+        // Without a look at the ids: they are not sent.
+        let mut unread = batch.clone();
+        unread.ids[0].ids = vec![0; 3];
+        assert_eq!(to_vec(&w.tables.embed(&unread).fields), wanted);
+        unread.ids[0].source = None;
+        assert_ne!(to_vec(&w.tables.embed(&unread).fields), wanted);
+    }
+}
+
 #[test]
 #[should_panic(expected = "table t.item_id has 40 rows, but 1 of 16 ids are out of range: ids[2] = 40")]
 fn an_id_beyond_its_table_is_named() {

@@ -83,7 +83,8 @@ impl FeatureEmbedding {
         let (track, dim) = (track && !frozen.get(), store.dim());
         let d = dim as i64;
         if let Store::Dense(weight) = store {
-            return dense_lookup(weight, ids, track, self.device).reshape([b, 1, d]);
+            let index = self.resident.ids(ids, self.device);
+            return dense_lookup(weight, &index, ids, track).reshape([b, 1, d]);
         }
         let leaf = Tensor::empty([b, 1, d], (Kind::Float, Device::Cpu));
         memory::with_slice_mut(&leaf, |out| self.read(table, ids, out, dim));
@@ -131,17 +132,16 @@ pub(super) fn ids_tensor(ids: &[u32], device: Device) -> Tensor {
     Tensor::from_slice(&ids).to_device(device)
 }
 
-fn dense_lookup(weight: &Tensor, ids: &Ids, track: bool, device: Device) -> Tensor {
-    let weight = if track { weight.shallow_clone() } else { weight.detach() };
-    let index = ids_tensor(&ids.ids, device);
+fn dense_lookup(weight: &Tensor, index: &Tensor, ids: &Ids, track: bool) -> Tensor {
+    let (weight, device) = (if track { weight.shallow_clone() } else { weight.detach() }, weight.device());
     match &ids.offsets {
-        None => weight.index_select(0, &index),
+        None => weight.index_select(0, index),
         Some(offsets) => {
             let weights = ids.weights.as_ref().map(|w| Tensor::from_slice(w).to_device(device));
             let sum = 0;
             let offsets = ids_tensor(offsets, device);
             Tensor::embedding_bag_padding_idx(
-                &weight, &index, &offsets, false, sum, false, weights, true, None,
+                &weight, index, &offsets, false, sum, false, weights, true, None,
             )
             .0
         }

@@ -3,6 +3,7 @@
 mod embedded;
 mod groups;
 mod lookup;
+mod resident;
 mod rows;
 mod training;
 
@@ -13,6 +14,7 @@ pub(crate) use lookup::Lookup;
 use crate::{batch::Batch, init::InitScheme, rng, table::EmbeddingTable};
 use anyhow::{Context, Result, ensure};
 use lookup::FieldSource;
+use resident::Resident;
 use scenarec_data::{Kind as FieldKind, Schema};
 use std::{cell::Cell, rc::Rc};
 use tch::{Device, Kind, Tensor};
@@ -93,6 +95,8 @@ pub struct FeatureEmbedding {
     scenarios: usize,
     device: Device,
     pending: Vec<Lookup>,
+    /// For dense tables.
+    resident: Resident,
 }
 
 impl FeatureEmbedding {
@@ -122,6 +126,7 @@ impl FeatureEmbedding {
             scenarios: schema.scenarios.len(),
             device,
             pending: Vec::new(),
+            resident: Resident::default(),
         };
         all.add(tables, dim, scheme, seed, backend);
         Ok(all)

@@ -49,7 +49,7 @@ impl FeatureEmbedding {
         }
         let dim = store.dim();
         let out = Tensor::empty([ids.len() as i64, dim as i64], (Kind::Float, Device::Cpu));
-        let ids = Ids { ids: ids.to_vec(), offsets: None, weights: None };
+        let ids = Ids { ids: ids.to_vec(), ..Ids::default() };
         memory::with_slice_mut(&out, |values| self.read(at, &ids, values, dim));
         Ok(out)
     }

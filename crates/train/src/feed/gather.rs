@@ -1,7 +1,8 @@
 //! Rows become a batch of plain numbers.
-use crate::batch::{Batch, Ids, SequenceIds};
+use crate::batch::{Batch, ColumnRows, Ids, SequenceIds};
 use crate::scope::Scope;
 use scenarec_data::{Column, Dataset, Kind, Pooling, Sequence};
+use std::sync::Arc;
 
 /// Where the columns of a batch's rows are.
 pub(super) trait Places {
@@ -69,7 +70,7 @@ pub(super) fn gather(
                     let (group, row) = places.at(b);
                     columns[group][row]
                 });
-                batch.ids.push(Ids { ids: ids.collect(), offsets: None, weights: None });
+                batch.ids.push(Ids { ids: ids.collect(), ..Ids::default() });
             }
             Kind::Bag(pooling) => {
                 let columns = of_kind!(
@@ -104,8 +105,19 @@ pub(super) fn gather(
     batch
 }
 
+/// Says of a batch's ids that they are those of `rows` of `data`.
+pub(super) fn note_source(batch: &mut Batch, data: &Arc<Dataset>, rows: Vec<u32>) {
+    let rows: Arc<[u32]> = rows.into();
+    let embedded = data.schema.fields.iter().enumerate();
+    let embedded = embedded.filter(|(_, field)| matches!(field.kind, Kind::Id | Kind::Bag(_)));
+    for (ids, (field, of)) in batch.ids.iter_mut().zip(embedded) {
+        let source = || ColumnRows { data: data.clone(), field, rows: rows.clone() };
+        ids.source = matches!(of.kind, Kind::Id).then(source);
+    }
+}
+
 fn bag<'a>(rows: impl Iterator<Item = (&'a [u32], Option<&'a [f32]>)>, pooling: Pooling) -> Ids {
-    let mut out = Ids { ids: Vec::new(), offsets: Some(vec![0]), weights: None };
+    let mut out = Ids { offsets: Some(vec![0]), ..Ids::default() };
     let mut out_weights = Vec::new();
     let ends = out.offsets.as_mut().expect("just set");
     for (ids, weights) in rows {
@@ -141,9 +153,9 @@ fn sequence(groups: &[&Sequence], places: &impl Places, max_len: u32) -> Sequenc
     let rows = 0..places.len();
     let lens: Vec<u32> = rows.clone().map(|b| recent(b).len() as u32).collect();
     let mut ids = Ids {
-        ids: Vec::new(),
         offsets: tokens.offsets.as_ref().map(|_| vec![0]),
         weights: tokens.weights.as_ref().map(|_| Vec::new()),
+        ..Ids::default()
     };
     // The ids of a row's tokens stand side by side, whether a token has one or several.
     for row in rows.map(recent).filter(|row| !row.is_empty()) {

@@ -121,7 +121,11 @@ impl Feed {
     fn gather(&self, columns: &InMemory<'_>, places: &[u32]) -> Batch {
         let rows: Vec<u32> = places.iter().map(|place| self.rows[*place as usize]).collect();
         let own = if columns.whole { &rows[..] } else { places };
-        gather::gather(&self.data, &self.scope, &rows, &[columns.columns], &Resident(own))
+        let mut batch = gather::gather(&self.data, &self.scope, &rows, &[columns.columns], &Resident(own));
+        if columns.whole {
+            gather::note_source(&mut batch, &self.data, rows);
+        }
+        batch
     }
 
     /// Sends every batch of `size` places of `order`. The receiver is gone when the consumer stopped early; then there is nothing
