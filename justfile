@@ -48,6 +48,10 @@ doc:
     @echo "== documentation"
     RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --locked
 
+# Licences, sources and advisories of the dependencies; needs `cargo install cargo-deny`
+deny:
+    cargo deny check
+
 # Run what is missing of a table, and show it beside the paper's: reproduce-table csdm-table1 --quick
 reproduce-table TABLE *ARGS: _scenarec
     @"{{ bin }}" run "$@"
