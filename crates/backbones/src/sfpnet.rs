@@ -127,6 +127,9 @@ pub struct SfpNet {
 
 impl SfpNet {
     /// The model with its tables. It has one task, and no place for real numbers.
+    ///
+    /// # Errors
+    /// Data with several tasks, with real numbers or without behaviour sequences, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &SfpNetConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
         let behaviours = Behaviours::new(schema, config.tokens)?;

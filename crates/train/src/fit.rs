@@ -1,5 +1,5 @@
 //! The one training loop: epochs of batches through a step of the caller's own.
-use crate::{batch::Batch, feed::Feed, memory, params::State, progress::Progress, rng::Rng};
+use crate::{batch::Batch, feed::Feed, memory, net::Net, params::State, progress::Progress, rng::Rng};
 use anyhow::{Context, Result, bail, ensure};
 use std::time::Instant;
 use tch::{Device, Tensor};
@@ -29,6 +29,16 @@ pub struct Stopping<'a, S> {
     pub restore: fn(&mut S, &State) -> Result<()>,
 }
 
+impl<'a> Stopping<'a, Net> {
+    /// When the training of a net stops: after `patience` epochs without a better `score`, higher is better, with the best
+    /// epoch's net.
+    pub fn of_net(patience: usize, score: &'a mut dyn FnMut(&mut Net) -> Result<f64>) -> Self {
+        let snapshot = |net: &mut Net| net.weights.state();
+        let restore = |net: &mut Net, state: &State| net.weights.load(state, "");
+        Self { patience, keep_last: false, score, snapshot, restore }
+    }
+}
+
 /// What a loop did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trained {
@@ -47,6 +57,10 @@ pub struct Trained {
 /// Trains `subject`: for every batch of `feed`, reshuffled by `rng` each epoch, `step` takes `epochs.iters` optimiser
 /// steps, each returning its loss (a scalar). A loss that is NaN or infinite ends the run with an error. With `stopping`,
 /// the best epoch's state is what remains, unless it says otherwise.
+///
+/// # Errors
+/// No rows, an empty batch or no step; rows that cannot be read; errors of `step` and of the score; a loss that is no finite number,
+/// with epoch and step; a score that is NaN.
 pub fn fit<S>(
     what: &str,
     subject: &mut S,

@@ -1,4 +1,6 @@
 //! Tensors: embedding tables, batches, optimisers, shared layers, the loop, metrics, records. Knows no model.
+#![warn(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+
 pub mod batch;
 pub mod cold;
 pub mod config;

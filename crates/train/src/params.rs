@@ -60,6 +60,9 @@ impl ParamSet {
     }
 
     /// Takes over the values of `state` under `prefix`; every entry must be there with its shape.
+    ///
+    /// # Errors
+    /// An entry that `state` lacks or has in another shape.
     pub fn load(&mut self, state: &State, prefix: &str) -> Result<()> {
         let _guard = tch::no_grad_guard();
         for e in &mut self.entries {
@@ -131,6 +134,9 @@ pub struct Selection {
 
 impl Selection {
     /// The names that match one of `globs`, as in `embedding.item_id` or `mlp.*`.
+    ///
+    /// # Errors
+    /// A glob that is none.
     pub fn new(globs: &[&str]) -> Result<Self> {
         let compile = |g: &&str| {
             Ok(((*g).to_string(), Glob::new(g).with_context(|| format!("glob {g:?}"))?.compile_matcher()))
@@ -139,6 +145,9 @@ impl Selection {
     }
 
     /// Splits `names` into (matched, rest). A glob that matches nothing is an error that lists the names.
+    ///
+    /// # Errors
+    /// A glob that matches no name.
     pub fn split<'a>(
         &self,
         names: impl IntoIterator<Item = &'a str>,

@@ -52,11 +52,17 @@ pub trait RowSource {
     fn weights(&mut self) -> &mut Weights;
 
     /// Learns the rows' distribution.
+    ///
+    /// # Errors
+    /// As [`fit`](crate::fit()).
     fn fit(&mut self, fitting: &mut Fitting<'_>) -> Result<Trained>;
 
     /// New rows, without gradients, drawn from the generator's own stream.
     ///
     /// # Shapes
     /// -> `[n, C, d]`
+    ///
+    /// # Errors
+    /// What the generator cannot compute.
     fn draw(&mut self, n: usize) -> Result<Tensor>;
 }

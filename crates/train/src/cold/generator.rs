@@ -47,9 +47,15 @@ pub trait Generator {
     fn weights(&mut self) -> &mut Weights;
 
     /// The training loss of a batch, a scalar.
+    ///
+    /// # Errors
+    /// What the generator cannot compute; the training ends.
     fn loss(&mut self, net: &Net, batch: &GeneratorBatch<'_>) -> Result<Tensor>;
 
     /// An item-id embedding per row, `[B, d]`, for overwriting the net's.
+    ///
+    /// # Errors
+    /// What the generator cannot compute; no row is overwritten by it.
     fn generate(&mut self, batch: &Batch, embedded: &Embedded) -> Result<Tensor>;
 }
 
@@ -107,6 +113,9 @@ impl<G: Generator> Generated<G> {
 /// Trains something against the frozen net: for every batch of `rows`, shuffled by `rng`, `step` takes one optimiser step
 /// and returns its loss. The released programs freeze the net's weights but leave batch norm and dropout in training
 /// mode.
+///
+/// # Errors
+/// Data without item ids, and as [`fit`].
 pub fn against_frozen(
     net: &mut Net,
     items: &mut ColdItems<'_>,
@@ -140,6 +149,9 @@ pub fn against_frozen(
 }
 
 /// Overwrites the net's rows of `ids` by what `generate` makes of `rows`, a row of the data for each: `[B, d]` of a batch.
+///
+/// # Errors
+/// Data without item ids, rows that cannot be read, errors of `generate`, and vectors of another number or width than rows.
 pub fn overwrite(
     net: &mut Net,
     items: &ColdItems<'_>,
@@ -180,6 +192,9 @@ impl<G: Generator> ColdItemMethod for Generated<G> {
 }
 
 /// Name of a net's table of item ids.
+///
+/// # Errors
+/// Data without item ids.
 pub fn item_table(schema: &Schema) -> Result<String> {
     let id = schema.item_id.as_deref().context("the data have no item id")?;
     let table = schema.field(id).and_then(|(_, f)| f.table.as_deref()).context("the item id has no table")?;
@@ -187,12 +202,18 @@ pub fn item_table(schema: &Schema) -> Result<String> {
 }
 
 /// Place of the item id in a net's [`Embedded::fields`], and in [`Batch::ids`], since nets embed every field.
+///
+/// # Errors
+/// Data without item ids, or a net that does not embed them.
 pub fn item_slot(net: &Net, schema: &Schema) -> Result<usize> {
     let id = schema.item_id.as_deref().context("the data have no item id")?;
     net.weights.tables.slot(id).context("the net does not embed the item id")
 }
 
 /// Records what a loop cost, and its learning curve.
+///
+/// # Errors
+/// As [`Recorder::record`](crate::Recorder::record).
 pub fn record(items: &mut ColdItems<'_>, stage: &str, trained: &Trained) -> Result<()> {
     let rate = trained.samples as f64 / trained.seconds.max(1e-9);
     let loss = trained.losses.last().copied().unwrap_or_default();

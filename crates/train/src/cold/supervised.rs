@@ -25,6 +25,9 @@ pub struct Training {
 }
 
 /// Trains whatever of the net is not frozen on the click loss, the net in training mode.
+///
+/// # Errors
+/// As [`fit`].
 pub fn supervised(net: &mut Net, items: &mut ColdItems<'_>, stage: &str, rows: &Feed) -> Result<()> {
     supervised_with(net, items, stage, rows, |net, batch| {
         Ok(net.weights.tables.embed_with(batch, true, None))
@@ -32,6 +35,9 @@ pub fn supervised(net: &mut Net, items: &mut ColdItems<'_>, stage: &str, rows: &
 }
 
 /// [`supervised`] with a look-up of the caller's own.
+///
+/// # Errors
+/// As [`fit`]; errors of `embed`.
 pub fn supervised_with(
     net: &mut Net,
     items: &mut ColdItems<'_>,
@@ -62,6 +68,9 @@ pub fn supervised_with(
 }
 
 /// Only item ids learn; the rest stays, but in training mode, as in the released programs.
+///
+/// # Errors
+/// Data without item ids, and as [`fit`].
 pub fn fine_tune_items(net: &mut Net, items: &mut ColdItems<'_>, phase: &str, rows: &Feed) -> Result<()> {
     let table = super::generator::item_table(items.schema)?;
     let _frozen = net.weights.freeze_all_but(&[&table], Mode::Train)?;

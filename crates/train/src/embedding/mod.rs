@@ -102,6 +102,9 @@ pub struct FeatureEmbedding {
 impl FeatureEmbedding {
     /// Tables of width `dim` for the fields that `wanted` picks, named `<prefix><table>`. Initial values are N(0, 1), as
     /// `torch.nn.Embedding`'s, unless `scheme` says otherwise, from streams of `seed`.
+    ///
+    /// # Errors
+    /// Fields that name tables the schema lacks; deferred tables on another device than a CPU.
     pub fn new(
         schema: &Schema,
         wanted: impl Fn(&str) -> bool,
@@ -134,6 +137,9 @@ impl FeatureEmbedding {
 
     /// The same with a scalar weight per id of every field, as the first-order terms of factorisation machines have: tables
     /// of width 1, named `<prefix><table>`, which begin, learn, freeze and are saved as the others do.
+    ///
+    /// # Errors
+    /// Fields that name tables the schema lacks.
     pub fn with_linear(
         mut self,
         schema: &Schema,

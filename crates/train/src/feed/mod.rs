@@ -65,6 +65,15 @@ impl Feed {
         &self.rows
     }
 
+    /// The rows' labels, 0 or 1, of one of the scope's tasks, `[rows]` in the feed's own order.
+    ///
+    /// # Panics
+    /// Where the scope has no task with this number.
+    pub fn labels(&self, task: usize) -> Vec<u8> {
+        let labels = &self.data.labels[self.scope.tasks[task]];
+        self.rows.iter().map(|row| labels[*row as usize]).collect()
+    }
+
     /// Whether two feeds of as many rows, shuffled by the same stream, come in the same order.
     pub fn keeps_partners(&self) -> bool {
         !self.is_streamed()
@@ -204,6 +213,9 @@ pub fn gather(data: &Arc<Dataset>, rows: &[u32]) -> Result<Batch> {
 
 /// Refuses a dataset whose columns do not fit its schema, before any batch is gathered. Those in a file were looked at when it was
 /// written.
+///
+/// # Errors
+/// The first field whose column does not fit, and why.
 pub fn check(data: &Dataset) -> Result<()> {
     let Columns::Resident(columns) = &data.columns else { return Ok(()) };
     scenarec_data::check_columns(&data.schema, columns, data.rows())

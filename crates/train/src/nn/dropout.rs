@@ -15,6 +15,9 @@ pub struct Dropout {
 
 impl Dropout {
     /// `name` names the layer's random stream.
+    ///
+    /// # Panics
+    /// Unless 0 <= `probability` < 1.
     pub fn new(p: &Params, name: &str, probability: f64) -> Self {
         assert!((0.0..1.0).contains(&probability), "dropout probability {probability} is not in [0, 1)");
         Self { p: probability, device: p.device(), rng: RefCell::new(p.stream(name)) }

@@ -44,6 +44,9 @@ impl EmbeddingTable {
     }
 
     /// Puts a saved state in place of the table's own, whatever that is. Panics if its shape is another one.
+    ///
+    /// # Panics
+    /// Where the saved shape is another one.
     pub fn restore(&mut self, saved: &TableState) {
         let shape = [saved.weights.len() / saved.dim.max(1), saved.dim];
         assert_eq!(shape, [self.rows, self.dim], "table {}: shape of the saved weights", self.name);
