@@ -13,5 +13,6 @@ mod items;
 mod layers;
 mod optimizer_golden;
 mod optimizers;
+mod own_model;
 mod recording;
 mod stacks;

@@ -2,8 +2,7 @@
 use super::settings::{StopBy, Training};
 use anyhow::{Context, Result};
 use scenarec_train::{
-    Batch, Epochs, Feed, Net, Optimizer, Progress, State, Stopping, Trained, fit, labels, loss, metrics,
-    predict, rng::Rng,
+    Batch, Epochs, Feed, Net, Optimizer, Progress, Stopping, Trained, fit, metrics, predict, rng::Rng,
 };
 use tch::Tensor;
 
@@ -20,23 +19,15 @@ pub(super) fn supervised(
     rng: &mut Rng,
     progress: &dyn Progress,
 ) -> Result<Trained> {
-    let device = net.weights.params.device();
     let mut optimizer = Optimizer::new(training.optim, &mut net.weights);
     let epochs = Epochs { epochs: training.epochs, batch: training.batch, iters: 1 };
     let step = |net: &mut Net, batch: &Batch, _: usize| -> Result<Tensor> {
-        let x = net.weights.tables.embed_with(batch, true, None);
-        let loss = loss(&net.forward(&x, true), &labels(batch, device));
+        let loss = net.loss(batch);
         optimizer.step(&loss, &mut net.weights)?;
         Ok(loss)
     };
     let mut score = |net: &mut Net| score(net, valid, training.stop_by);
-    let stopping = Stopping {
-        patience: training.patience,
-        keep_last: false,
-        score: &mut score,
-        snapshot: |net: &mut Net| net.weights.state(),
-        restore: |net: &mut Net, state: &State| net.weights.load(state, ""),
-    };
+    let stopping = Stopping::of_net(training.patience, &mut score);
     fit(what, net, train, epochs, rng, progress, step, Some(stopping))
 }
 
@@ -52,6 +43,5 @@ pub(super) fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
 /// Logits and labels of some rows.
 pub(super) fn predictions(net: &mut Net, rows: &Feed) -> Result<(Vec<f32>, Vec<u8>)> {
     let logits = predict(net, rows, EVALUATION_BATCH)?.remove(0);
-    let labels = rows.rows().iter().map(|r| rows.data().labels[0][*r as usize]).collect();
-    Ok((logits, labels))
+    Ok((logits, rows.labels(0)))
 }
