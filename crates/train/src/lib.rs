@@ -1,5 +1,6 @@
 //! Tensors: embedding tables, batches, optimisers, shared layers, the loop, metrics, records. Knows no model.
 pub mod batch;
+pub mod checkpoint;
 pub mod cold;
 pub mod config;
 pub mod device;
@@ -25,6 +26,7 @@ pub mod table;
 pub mod testing;
 
 pub use batch::Batch;
+pub use checkpoint::{Carrier, Checkpoints, Resumable};
 pub use cold::{ColdItemMethod, ColdItems};
 pub use device::open as open_device;
 pub use embedding::{Backend, Embedded, EmbeddedSequence, FeatureEmbedding};

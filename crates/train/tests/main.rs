@@ -14,4 +14,5 @@ mod layers;
 mod optimizer_golden;
 mod optimizers;
 mod recording;
+mod resuming;
 mod stacks;

@@ -10,6 +10,9 @@ use tch::Tensor;
 /// Rows per batch of an evaluation; no result depends on it.
 const EVALUATION_BATCH: usize = 8192;
 
+/// What steps change.
+type Learner<'a> = (&'a mut Net, Optimizer);
+
 /// Trains what is not frozen of a net on `train` until it predicts `valid` no better.
 pub(super) fn supervised(
     what: &str,
@@ -21,23 +24,23 @@ pub(super) fn supervised(
     progress: &dyn Progress,
 ) -> Result<Trained> {
     let device = net.weights.params.device();
-    let mut optimizer = Optimizer::new(training.optim, &mut net.weights);
+    let optimizer = Optimizer::new(training.optim, &mut net.weights);
     let epochs = Epochs { epochs: training.epochs, batch: training.batch, iters: 1 };
-    let step = |net: &mut Net, batch: &Batch, _: usize| -> Result<Tensor> {
+    let step = |(net, optimizer): &mut Learner<'_>, batch: &Batch, _: usize| -> Result<Tensor> {
         let x = net.weights.tables.embed_with(batch, true, None);
         let loss = loss(&net.forward(&x, true), &labels(batch, device));
         optimizer.step(&loss, &mut net.weights)?;
         Ok(loss)
     };
-    let mut score = |net: &mut Net| score(net, valid, training.stop_by);
+    let mut score = |(net, _): &mut Learner<'_>| score(net, valid, training.stop_by);
     let stopping = Stopping {
         patience: training.patience,
         keep_last: false,
         score: &mut score,
-        snapshot: |net: &mut Net| net.weights.state(),
-        restore: |net: &mut Net, state: &State| net.weights.load(state, ""),
+        snapshot: |(net, _): &mut Learner<'_>| net.weights.state(),
+        restore: |(net, _): &mut Learner<'_>, state: &State| net.weights.load(state, ""),
     };
-    fit(what, net, train, epochs, rng, progress, step, Some(stopping))
+    fit(what, &mut (net, optimizer), train, epochs, rng, progress, step, Some(stopping))
 }
 
 /// How well a net predicts some rows, higher is better.
