@@ -110,9 +110,10 @@ impl Cvar {
     pub fn draw(&mut self, rows: usize) -> CvarDraws {
         let shape = [rows as i64, self.weights.tables.dim() as i64];
         let device = self.weights.params.device();
+        let noise = &mut self.noise.borrow_mut();
         CvarDraws {
-            posterior: normal(&shape, &mut self.noise.borrow_mut()).to_device(device),
-            prior: normal(&shape, &mut self.noise.borrow_mut()).to_device(device),
+            posterior: normal(&shape, noise).to_device(device),
+            prior: normal(&shape, noise).to_device(device),
         }
     }
 
