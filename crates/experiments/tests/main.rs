@@ -1,6 +1,7 @@
 //! Tests of the whole: configuration, ids, killing and going on, the command line.
 mod augment;
 mod benchmarks;
+mod checkpoints;
 mod cli;
 mod contract;
 mod determinism;

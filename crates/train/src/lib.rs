@@ -2,6 +2,7 @@
 #![warn(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod batch;
+pub mod checkpoint;
 pub mod cold;
 pub mod config;
 pub mod device;
@@ -27,6 +28,7 @@ pub mod table;
 pub mod testing;
 
 pub use batch::Batch;
+pub use checkpoint::{Carrier, Checkpoints, Resumable};
 pub use cold::{ColdItemMethod, ColdItems};
 pub use device::open as open_device;
 pub use embedding::{Backend, Embedded, EmbeddedSequence, FeatureEmbedding};

@@ -1,6 +1,7 @@
 //! A model with its embeddings and parameters.
 use crate::{
     batch::Batch,
+    checkpoint::{Carrier, Resumable},
     embedding::{Backend, Embedded, FeatureEmbedding},
     init::InitScheme,
     params::{ParamSet, Params, Selection, State},
@@ -172,6 +173,13 @@ impl Weights {
     }
 }
 
+impl Resumable for Weights {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.part("tables", &mut self.tables)?;
+        carrier.part("params", &mut self.params)
+    }
+}
+
 /// A model, its tables and parameters.
 pub struct Net {
     /// What the optimiser works on. Tables are called `embedding.<table>`, those of first-order weights `linear.<table>`.
@@ -275,6 +283,12 @@ impl Net {
     /// A file that cannot be read or is no safetensors, and as [`Weights::load`].
     pub fn load(&mut self, path: &Path) -> Result<()> {
         self.weights.load(&load_state(path)?, "")
+    }
+}
+
+impl Resumable for Net {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        self.weights.carry(carrier)
     }
 }
 

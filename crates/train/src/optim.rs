@@ -1,7 +1,14 @@
 //! Optimisers with torch.optim's semantics: weight decay is L2, added to the gradient; a parameter that got no gradient
 //! in a step takes no step and no decay.
 #![allow(unsafe_code)]
-use crate::{config::check, net::Weights, params::Selection, shim::checked, table::Rule};
+use crate::{
+    checkpoint::{Carrier, Resumable},
+    config::check,
+    net::Weights,
+    params::Selection,
+    shim::checked,
+    table::Rule,
+};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::ffi::c_char;
@@ -200,6 +207,11 @@ impl Optimizer {
         Self { spec, slots: parameters.into_iter().map(slot).collect() }
     }
 
+    /// The learning rate.
+    pub fn lr(&self) -> f64 {
+        self.spec.lr
+    }
+
     /// Changes the learning rate of the steps to come.
     pub fn set_lr(&mut self, lr: f64) {
         self.spec.lr = lr;
@@ -326,6 +338,21 @@ impl Optimizer {
                 }
             }
         })
+    }
+}
+
+impl Resumable for Optimizer {
+    /// Moments, steps and learning rate; the parameters are their weights' to carry, and so is the state of deferred tables.
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.number("lr", &mut self.spec.lr)?;
+        for (place, slot) in self.slots.iter_mut().enumerate() {
+            ensure!(slot.gradient.is_none(), "a checkpoint between a gradient and its step");
+            for (moment, values) in slot.moments.iter().enumerate() {
+                carrier.tensor(&format!("{place}.moment{moment}"), values)?;
+            }
+            carrier.tensor(&format!("{place}.steps"), &slot.steps)?;
+        }
+        Ok(())
     }
 }
 

@@ -48,7 +48,7 @@ pub fn vectors(net: &mut Net, slots: &[usize], batch: &Batch) -> Tensor {
 
 /// A generator of rows `[C, d]`: the embeddings of C fields.
 pub trait RowSource {
-    /// What is saved and loaded.
+    /// What is saved and loaded, with the stream that rows are drawn from.
     fn weights(&mut self) -> &mut Weights;
 
     /// Learns the rows' distribution.

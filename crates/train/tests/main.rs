@@ -15,4 +15,5 @@ mod optimizer_golden;
 mod optimizers;
 mod own_model;
 mod recording;
+mod resuming;
 mod stacks;

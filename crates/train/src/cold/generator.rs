@@ -3,6 +3,7 @@
 use super::{ColdItemMethod, ColdItems};
 use crate::{
     batch::Batch,
+    checkpoint::{Carrier, Resumable},
     embedding::Embedded,
     feed::Feed,
     fit::{Epochs, Trained, fit},
@@ -43,7 +44,7 @@ impl GeneratorBatch<'_> {
 
 /// Makes item-id embeddings from side information.
 pub trait Generator {
-    /// What is trained.
+    /// What is trained, with all the streams that losses draw from.
     fn weights(&mut self) -> &mut Weights;
 
     /// The training loss of a batch, a scalar.
@@ -95,13 +96,22 @@ impl<G: Generator> Generated<G> {
     ) -> Result<()> {
         let epochs = Epochs { epochs, batch: items.training.batch, iters: self.schedule.iters };
         let mut rng = rng::stream(items.seed, &format!("shuffle.{stage}"));
-        let generator = &mut self.generator;
-        let mut optimizer = Optimizer::new(items.training.optim, generator.weights());
-        against_frozen(net, items, stage, rows, epochs, &mut rng, |net, batch| {
-            let loss = generator.loss(net, batch)?;
-            optimizer.step(&loss, generator.weights())?;
-            Ok(loss)
-        })
+        let optimizer = Optimizer::new(items.training.optim, self.generator.weights());
+        let mut learner = (self, optimizer);
+        against_frozen(
+            net,
+            items,
+            stage,
+            rows,
+            epochs,
+            &mut rng,
+            &mut learner,
+            |net, (own, optimizer), batch| {
+                let loss = own.generator.loss(net, batch)?;
+                optimizer.step(&loss, own.generator.weights())?;
+                Ok(loss)
+            },
+        )
     }
 
     fn overwrite(&mut self, net: &mut Net, items: &ColdItems<'_>) -> Result<()> {
@@ -110,20 +120,27 @@ impl<G: Generator> Generated<G> {
     }
 }
 
-/// Trains something against the frozen net: for every batch of `rows`, shuffled by `rng`, `step` takes one optimiser step
+impl<G: Generator> Resumable for Generated<G> {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        self.generator.weights().carry(carrier)
+    }
+}
+
+/// Trains `learner` against the frozen net: for every batch of `rows`, shuffled by `rng`, `step` takes one optimiser step
 /// and returns its loss. The released programs freeze the net's weights but leave batch norm and dropout in training
 /// mode.
 ///
 /// # Errors
 /// Data without item ids, and as [`fit`].
-pub fn against_frozen(
+pub fn against_frozen<L: Resumable>(
     net: &mut Net,
     items: &mut ColdItems<'_>,
     stage: &str,
     rows: &Feed,
     epochs: Epochs,
     rng: &mut Rng,
-    mut step: impl FnMut(&mut Net, &GeneratorBatch<'_>) -> Result<Tensor>,
+    learner: &mut L,
+    mut step: impl FnMut(&mut Net, &mut L, &GeneratorBatch<'_>) -> Result<Tensor>,
 ) -> Result<()> {
     let item = item_slot(net, items.schema)? as i64;
     let frozen = net.weights.freeze(&["*"], Mode::Train)?;
@@ -131,17 +148,17 @@ pub fn against_frozen(
     let mut prepared: Option<(Embedded, Tensor)> = None;
     let trained = fit(
         stage,
-        net,
+        &mut (net, learner),
         rows,
         epochs,
         rng,
         items.progress,
-        |net, batch, iteration| {
+        |(net, learner), batch, iteration| {
             if iteration == 0 {
                 prepared = Some((net.weights.tables.embed(batch), labels(batch, device)));
             }
             let (embedded, labels) = prepared.as_ref().context("a batch begins with iteration 0")?;
-            step(net, &GeneratorBatch { batch, embedded, labels, item, net_train: frozen.train() })
+            step(net, learner, &GeneratorBatch { batch, embedded, labels, item, net_train: frozen.train() })
         },
         None,
     )?;

@@ -2,6 +2,7 @@
 use super::{ColdItems, generator::record};
 use crate::{
     batch::Batch,
+    checkpoint::Resumable,
     embedding::Embedded,
     feed::Feed,
     fit::{Epochs, fit},
@@ -29,35 +30,36 @@ pub struct Training {
 /// # Errors
 /// As [`fit`].
 pub fn supervised(net: &mut Net, items: &mut ColdItems<'_>, stage: &str, rows: &Feed) -> Result<()> {
-    supervised_with(net, items, stage, rows, |net, batch| {
+    supervised_with(net, items, stage, rows, &mut (), |net, (), batch| {
         Ok(net.weights.tables.embed_with(batch, true, None))
     })
 }
 
-/// [`supervised`] with a look-up of the caller's own.
+/// [`supervised`] with a look-up of the caller's own, which may change `own`.
 ///
 /// # Errors
 /// As [`fit`]; errors of `embed`.
-pub fn supervised_with(
+pub fn supervised_with<O: Resumable>(
     net: &mut Net,
     items: &mut ColdItems<'_>,
     stage: &str,
     rows: &Feed,
-    mut embed: impl FnMut(&mut Net, &Batch) -> Result<Embedded>,
+    own: &mut O,
+    mut embed: impl FnMut(&mut Net, &mut O, &Batch) -> Result<Embedded>,
 ) -> Result<()> {
     let Training { epochs, batch, optim } = items.training;
-    let mut optimizer = Optimizer::new(optim, &mut net.weights);
+    let optimizer = Optimizer::new(optim, &mut net.weights);
     let mut rng = rng::stream(items.seed, &format!("shuffle.{stage}"));
     let device = net.weights.params.device();
     let trained = fit(
         stage,
-        net,
+        &mut (net, own, optimizer),
         rows,
         Epochs { epochs, batch, iters: 1 },
         &mut rng,
         items.progress,
-        |net, batch, _| {
-            let x = embed(net, batch)?;
+        |(net, own, optimizer), batch, _| {
+            let x = embed(net, own, batch)?;
             let loss = loss(&net.forward(&x, true), &labels(batch, device));
             optimizer.step(&loss, &mut net.weights)?;
             Ok(loss)

@@ -3,6 +3,7 @@ mod gather;
 mod streamed;
 
 use crate::batch::Batch;
+use crate::checkpoint::{Carrier, Resumable};
 use crate::{rng::Rng, scope::Scope};
 use anyhow::{Context, Result, anyhow};
 use gather::Resident;
@@ -189,6 +190,26 @@ impl Batches {
             }
         }
         Self { receiver, left }
+    }
+}
+
+impl Batches {
+    /// Leaves out the next `n` batches, which have been seen already.
+    pub fn pass_over(&mut self, n: u64) -> Result<()> {
+        for _ in 0..n {
+            self.next().context("there are fewer batches than have been seen")??;
+        }
+        Ok(())
+    }
+}
+
+/// Batches that another loop than theirs steps through.
+impl Resumable for Batches {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        let mut left = self.left;
+        carrier.number("left", &mut left)?;
+        let seen = self.left.checked_sub(left).context("there are fewer batches than have been seen")?;
+        self.pass_over(seen)
     }
 }
 

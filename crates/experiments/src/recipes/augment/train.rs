@@ -2,12 +2,15 @@
 use super::settings::{StopBy, Training};
 use anyhow::{Context, Result};
 use scenarec_train::{
-    Batch, Epochs, Feed, Net, Optimizer, Progress, Stopping, Trained, fit, metrics, predict, rng::Rng,
+    Batch, Epochs, Feed, Net, Optimizer, Progress, State, Stopping, Trained, fit, metrics, predict, rng::Rng,
 };
 use tch::Tensor;
 
 /// Rows per batch of an evaluation; no result depends on it.
 const EVALUATION_BATCH: usize = 8192;
+
+/// What steps change.
+type Learner<'a> = (&'a mut Net, Optimizer);
 
 /// Trains what is not frozen of a net on `train` until it predicts `valid` no better.
 pub(super) fn supervised(
@@ -19,16 +22,22 @@ pub(super) fn supervised(
     rng: &mut Rng,
     progress: &dyn Progress,
 ) -> Result<Trained> {
-    let mut optimizer = Optimizer::new(training.optim, &mut net.weights);
+    let optimizer = Optimizer::new(training.optim, &mut net.weights);
     let epochs = Epochs { epochs: training.epochs, batch: training.batch, iters: 1 };
-    let step = |net: &mut Net, batch: &Batch, _: usize| -> Result<Tensor> {
+    let step = |(net, optimizer): &mut Learner<'_>, batch: &Batch, _: usize| -> Result<Tensor> {
         let loss = net.loss(batch);
         optimizer.step(&loss, &mut net.weights)?;
         Ok(loss)
     };
-    let mut score = |net: &mut Net| score(net, valid, training.stop_by);
-    let stopping = Stopping::of_net(training.patience, &mut score);
-    fit(what, net, train, epochs, rng, progress, step, Some(stopping))
+    let mut score = |(net, _): &mut Learner<'_>| score(net, valid, training.stop_by);
+    let stopping = Stopping {
+        patience: training.patience,
+        keep_last: false,
+        score: &mut score,
+        snapshot: |(net, _): &mut Learner<'_>| net.weights.state(),
+        restore: |(net, _): &mut Learner<'_>, state: &State| net.weights.load(state, ""),
+    };
+    fit(what, &mut (net, optimizer), train, epochs, rng, progress, step, Some(stopping))
 }
 
 /// How well a net predicts some rows, higher is better.
