@@ -9,6 +9,9 @@ unexport LIBTORCH
 # libtorch's own threads only get into each other's way here: tests and runs are parallel already
 export OMP_NUM_THREADS := env("OMP_NUM_THREADS", "1")
 
+# Programs that are no target of the workspace's
+outside := "examples/own-model/src/main.rs crates/experiments/tests/scaffold/copies.rs"
+
 bin := env("CARGO_TARGET_DIR", "target") / "debug/scenarec"
 
 # the recipes
@@ -33,10 +36,12 @@ test: _fmt-check clippy doc
 _fmt-check:
     @echo "== format"
     cargo fmt --all --check
+    rustfmt --check --edition 2024 {{ outside }}
 
 # Format the code
 fmt:
     cargo fmt --all
+    rustfmt --edition 2024 {{ outside }}
 
 # Lints; a warning is an error
 clippy:
@@ -47,6 +52,10 @@ clippy:
 doc:
     @echo "== documentation"
     RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --locked
+
+# Licences, sources and advisories of the dependencies; needs `cargo install cargo-deny`
+deny:
+    cargo deny check
 
 # Run what is missing of a table, and show it beside the paper's: reproduce-table csdm-table1 --quick
 reproduce-table TABLE *ARGS: _scenarec
@@ -71,6 +80,10 @@ doctor *ARGS: _scenarec
 # Any other command of the program: scenarec plan csdm-table1
 scenarec *ARGS: _scenarec
     @"{{ bin }}" "$@"
+
+# Build and run examples/own-model, a crate outside the workspace that trains a model of its own
+own-model:
+    export CARGO_TARGET_DIR="$(realpath -m "${CARGO_TARGET_DIR:-target}")"; cd examples/own-model; cargo run --locked
 
 _scenarec:
     @cargo build --package scenarec-experiments --bin scenarec

@@ -82,9 +82,8 @@ fn batch(rows: usize, beside: Beside, rng: &mut Rng) -> Batch {
     let (sequences, reals) = match beside {
         Beside::Reals => (vec![], (0..2 * n).map(|_| rng.random()).collect()),
         Beside::Behaviours => {
-            let offsets = (0..=n * LEN).map(|token| token as u32).collect();
-            let ids = Ids { ids: ids(n * LEN, SMALL), offsets: Some(offsets), weights: None };
-            (vec![SequenceIds { ids, len: LEN, lens: vec![LEN as u32; n] }], vec![])
+            let ids = Ids { ids: ids(n * LEN, SMALL), ..Ids::default() };
+            (vec![SequenceIds { ids, lens: vec![LEN as u32; n] }], vec![])
         }
     };
     Batch {

@@ -171,6 +171,9 @@ pub struct AdaSparse {
 
 impl AdaSparse {
     /// The model with its tables. It has one task.
+    ///
+    /// # Errors
+    /// Data with several tasks, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &AdaSparseConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))

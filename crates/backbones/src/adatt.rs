@@ -97,6 +97,9 @@ struct Level {
 
 impl AdaTt {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// What [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &AdaTtConfig, build: Build) -> Result<Net> {
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))
     }

@@ -131,6 +131,9 @@ enum Head {
 
 impl Aesm2 {
     /// The model with its tables. It has one task.
+    ///
+    /// # Errors
+    /// Data with several tasks, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &Aesm2Config, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))

@@ -118,6 +118,9 @@ pub struct Aitm {
 
 impl Aitm {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// An order that does not name the data's domains, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &AitmConfig, build: Build) -> Result<Net> {
         let order = config.order.numbers(schema)?;
         Net::new(schema, config.dim, config.init, build, |p| {

@@ -1,6 +1,6 @@
 //! Behaviour sequences: what their tokens are, how they become one vector, and how a model that knows none gets it.
 //!
-//! Shapes: B rows, L tokens (padded), d width, S sequences of one behaviour list (its items, their brands, …), F fields.
+//! Shapes: B rows, N tokens of all rows, d width, S sequences of one behaviour list (its items, their brands, …), F fields.
 mod din;
 
 pub(crate) use din::Din;
@@ -101,14 +101,13 @@ impl Behaviours {
     /// The tokens of a batch.
     ///
     /// # Shapes
-    /// sequences [B, L, d] -> [B, L, d], with their mask
+    /// sequences [N, d] -> [N, d]
     pub(crate) fn tokens(&self, x: &Embedded) -> EmbeddedSequence {
         let (first, rest) = self.sequences.split_first().expect("at least one");
         let first = &x.sequences[*first];
         let sum = rest.iter().fold(first.x.shallow_clone(), |sum, s| sum + &x.sequences[*s].x);
         let mean = self.vector == TokenVector::Mean && !rest.is_empty();
-        let x = if mean { sum / self.sequences.len() as f64 } else { sum };
-        EmbeddedSequence { x, mask: first.mask.shallow_clone() }
+        first.with(if mean { sum / self.sequences.len() as f64 } else { sum })
     }
 
     /// Places of the fields whose mean target attention asks with.
@@ -135,15 +134,6 @@ fn check_sequences(schema: &Schema) -> Result<()> {
 /// fields [B, F, d] -> [B, d]
 pub(crate) fn mean_of(fields: &Tensor, places: &Tensor) -> Tensor {
     fields.index_select(1, places).mean_dim([1i64].as_slice(), false, TensorKind::Float)
-}
-
-/// The mean of the tokens that are there; 0 where there is none.
-///
-/// # Shapes
-/// x [B, L, d], 0 at padding, mask [B, L] -> [B, d]
-pub(crate) fn mean_token(tokens: &EmbeddedSequence) -> Tensor {
-    let count = tokens.mask.sum_dim_intlist([1i64].as_slice(), true, TensorKind::Float).clamp_min(1.0);
-    tokens.x.sum_dim_intlist([1i64].as_slice(), false, TensorKind::Float) / count
 }
 
 /// A schema with one more embedded field, the last one: the pooled behaviours.
@@ -201,7 +191,7 @@ impl WithBehaviours {
     fn extended(&self, x: &Embedded) -> Embedded {
         let tokens = self.behaviours.tokens(x);
         let pooled = match &self.din {
-            None => mean_token(&tokens),
+            None => tokens.rows.mean(&tokens.x),
             Some((din, target)) => din.forward(&mean_of(&x.fields, target), &tokens),
         };
         x.with_more(&pooled.unsqueeze(1))
@@ -210,7 +200,7 @@ impl WithBehaviours {
 
 impl CtrModel for WithBehaviours {
     /// # Shapes
-    /// fields [B, F, d] and sequences [B, L, d] -> logits [B, T]
+    /// fields [B, F, d] and sequences [N, d] -> logits [B, T]
     fn forward(&self, x: &Embedded, train: bool) -> Output {
         self.model.forward(&self.extended(x), train)
     }

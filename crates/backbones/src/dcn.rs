@@ -66,6 +66,9 @@ pub struct Dcn {
 
 impl Dcn {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// Data with several tasks, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &DcnConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))

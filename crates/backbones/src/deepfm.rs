@@ -68,6 +68,9 @@ pub struct DeepFm {
 
 impl DeepFm {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// Data with several tasks, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &DeepFmConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
         let net = if config.first_order_ids { Net::with_linear } else { Net::new };

@@ -1,4 +1,6 @@
 //! One click-through-rate model per file, and the registry that names them.
+#![warn(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+
 mod adasparse;
 mod adatt;
 mod aesm2;
@@ -92,11 +94,17 @@ pub const MODELS: &[ModelEntry] = &[
 ];
 
 /// The model called `name`.
+///
+/// # Errors
+/// A name that no model has; the message lists those that there are.
 pub fn model(name: &str) -> Result<&'static ModelEntry> {
     named(MODELS.iter(), name)
 }
 
 /// Builds the net a resolved configuration describes; its `name` chooses the model.
+///
+/// # Errors
+/// A name that no model has, a configuration that is not resolved, data that the model cannot serve.
 pub fn build(schema: &Schema, config: &Value, build: Build) -> Result<Net> {
     model(name_in(config))?.build(schema, config.clone(), build)
 }

@@ -130,6 +130,9 @@ struct Modules {
 
 impl M3oe {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// What [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &M3oeConfig, build: Build) -> Result<Net> {
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))
     }

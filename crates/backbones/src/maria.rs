@@ -136,6 +136,9 @@ pub struct Maria {
 
 impl Maria {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// What [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &MariaConfig, build: Build) -> Result<Net> {
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))
     }

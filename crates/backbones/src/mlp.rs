@@ -21,6 +21,9 @@ pub struct Mlp(nn::Mlp);
 
 impl Mlp {
     /// The model with its tables. Several scenarios or tasks are refused: with a head for each it would be Shared Bottom.
+    ///
+    /// # Errors
+    /// Data with several pairs of a scenario and a task, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &DeepConfig, build: Build) -> Result<Net> {
         let (scenarios, tasks) = (schema.scenarios.len(), schema.tasks.len());
         ensure!(

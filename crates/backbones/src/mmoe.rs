@@ -69,6 +69,9 @@ pub struct Mmoe {
 
 impl Mmoe {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// What [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &MmoeConfig, build: Build) -> Result<Net> {
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))
     }

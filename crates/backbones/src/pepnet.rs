@@ -91,6 +91,9 @@ pub struct PepNet {
 
 impl PepNet {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// Prior fields that the data lack, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &PepNetConfig, build: Build) -> Result<Net> {
         let prior = config.prior(schema)?;
         Net::new(schema, config.dim, config.init, build, |p| {

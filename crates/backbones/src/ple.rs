@@ -89,6 +89,9 @@ struct Level {
 
 impl Ple {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// What [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &PleConfig, build: Build) -> Result<Net> {
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))
     }

@@ -30,6 +30,9 @@ pub struct Pnn {
 
 impl Pnn {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// Data with several tasks, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &DeepConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
         Net::new(schema, config.dim, config.init, build, |p| Ok(Box::new(Self::new(p, schema, config))))

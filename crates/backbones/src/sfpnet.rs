@@ -1,7 +1,7 @@
 //! SFPNet (Zhang et al., SIGIR 2024): blocks that tailor every field and every behaviour to the scenario, target attention on
 //! the tailored behaviours, and a network whose layers' inputs the scenario gates.
 //!
-//! Shapes: B rows, n fields without the scenario's, L tokens (padded), d width.
+//! Shapes: B rows, n fields without the scenario's, N tokens of all rows, d width.
 mod block;
 mod gate;
 mod scenario_dnn;
@@ -127,6 +127,9 @@ pub struct SfpNet {
 
 impl SfpNet {
     /// The model with its tables. It has one task, and no place for real numbers.
+    ///
+    /// # Errors
+    /// Data with several tasks, with real numbers or without behaviour sequences, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &SfpNetConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
         let behaviours = Behaviours::new(schema, config.tokens)?;
@@ -178,7 +181,7 @@ impl SfpNet {
 
 impl CtrModel for SfpNet {
     /// # Shapes
-    /// fields [B, F, d] and sequences [B, L, d] -> logits [B, 1]
+    /// fields [B, F, d] and sequences [N, d] -> logits [B, 1]
     fn forward(&self, x: &Embedded, _: bool) -> Output {
         let s = self.scenario.forward(x);
         let (fields, behaviours) = self.tailored(x, &s);

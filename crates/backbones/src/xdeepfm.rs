@@ -82,6 +82,9 @@ pub struct XDeepFm {
 
 impl XDeepFm {
     /// The model with its tables.
+    ///
+    /// # Errors
+    /// Data with several tasks, and what [`Net::new`] refuses.
     pub fn net(schema: &Schema, config: &XDeepFmConfig, build: Build) -> Result<Net> {
         one_task(ENTRY.name, schema)?;
         let net = if config.linear { Net::with_linear } else { Net::new };

@@ -9,7 +9,7 @@ use scenarec_train::{
     cold::{Generated, Generator, GeneratorBatch, Schedule, Side, SideChoice},
     config::check,
     nn::Linear,
-    rng::{Rng, normal, stream},
+    rng::{Stream, normal, stream},
 };
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -80,7 +80,7 @@ pub struct Cvar {
     posterior: Encoder,
     prior: Encoder,
     decode: Linear,
-    noise: Rng,
+    noise: Stream,
 }
 
 /// The random numbers of one loss: standard normal, each `[B, d]`.
@@ -102,7 +102,7 @@ impl Cvar {
         let posterior = Encoder::new(p.sub("posterior"), d, d);
         let prior = Encoder::new(p.sub("prior"), side.width(), d);
         let decode = Linear::with_init(&mut p.sub("decode"), d + 1, d, SMALL, SMALL);
-        let noise = stream(build.seed, "cvar.noise");
+        let noise = params.keep("noise", stream(build.seed, "cvar.noise"));
         Ok(Self { weights: Weights { tables, params }, side, posterior, prior, decode, noise })
     }
 
@@ -110,9 +110,10 @@ impl Cvar {
     pub fn draw(&mut self, rows: usize) -> CvarDraws {
         let shape = [rows as i64, self.weights.tables.dim() as i64];
         let device = self.weights.params.device();
+        let noise = &mut self.noise.borrow_mut();
         CvarDraws {
-            posterior: normal(&shape, &mut self.noise).to_device(device),
-            prior: normal(&shape, &mut self.noise).to_device(device),
+            posterior: normal(&shape, noise).to_device(device),
+            prior: normal(&shape, noise).to_device(device),
         }
     }
 

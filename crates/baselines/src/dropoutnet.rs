@@ -67,8 +67,9 @@ impl ColdItemMethod for DropoutNet {
     fn pretrain(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()> {
         let base = items.base;
         let schema = items.schema;
-        supervised_with(net, items, "pretrain", base, |net, batch| {
-            if self.choices.random::<f64>() < self.config.probability {
+        let Self { config, choices } = self;
+        supervised_with(net, items, "pretrain", base, choices, |net, choices, batch| {
+            if choices.random::<f64>() < config.probability {
                 embed_with_mean_item(net, schema, batch)
             } else {
                 Ok(net.weights.tables.embed_with(batch, true, None))

@@ -6,8 +6,8 @@ use crate::two_layers::{no_tables, two_layers};
 use anyhow::{Context, Result, ensure};
 use scenarec_data::Schema;
 use scenarec_train::{
-    Build, ColdItemMethod, ColdItems, Embedded, Epochs, Feed, InitScheme, Net, Optimizer, ParamSet, Weights,
-    bce,
+    Build, Carrier, ColdItemMethod, ColdItems, Embedded, Epochs, Feed, InitScheme, Net, Optimizer, ParamSet,
+    Resumable, Weights, bce,
     cold::{GeneratorBatch, SideChoice, SideFields, against_frozen, overwrite, rows_by_item},
     config::check,
     labels,
@@ -103,28 +103,49 @@ impl MetaE {
     fn train(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()> {
         let quarters = quarters(items.base);
         let order = stream(items.seed, "shuffle.generator");
-        let mut optimizer = Optimizer::new(items.training.optim, &mut self.weights);
+        let optimizer = Optimizer::new(items.training.optim, &mut self.weights);
+        let config = self.config.clone();
+        let mut learner = (self, optimizer);
         let device = net.weights.params.device();
         let batch = items.training.batch;
-        for epoch in 0..self.config.epochs {
+        for epoch in 0..config.epochs {
             let (support, query) = (&quarters[epoch % 4], &quarters[(epoch + 1) % 4]);
             ensure!(
                 support.keeps_partners() && query.keeps_partners(),
                 "Meta-E needs its rows in memory: set `memory: resident` in the dataset's file"
             );
             // Lists of one length take the same order from the same stream, so rows keep to their partners.
-            let mut queries = query.shuffled(batch, &mut order.clone());
+            let queries = query.shuffled(batch, &mut order.clone());
             let once = Epochs { epochs: 1, batch, iters: 1 };
-            against_frozen(net, items, "generator", support, once, &mut order.clone(), |net, support| {
-                let batch = &queries.next().context("there is a query batch for every support batch")??;
-                let (embedded, labels) = (&net.weights.tables.embed(batch), &labels(batch, device));
-                let query = GeneratorBatch { batch, embedded, labels, ..*support };
-                let loss = self.loss(net, support, &query)?.0;
-                optimizer.step(&loss, &mut self.weights)?;
-                Ok(loss)
-            })?;
+            let mut both = (&mut learner, queries);
+            let mut rng = order.clone();
+            against_frozen(
+                net,
+                items,
+                "generator",
+                support,
+                once,
+                &mut rng,
+                &mut both,
+                |net, both, support| {
+                    let ((meta, optimizer), queries) = both;
+                    let batch =
+                        &queries.next().context("there is a query batch for every support batch")??;
+                    let (embedded, labels) = (&net.weights.tables.embed(batch), &labels(batch, device));
+                    let query = GeneratorBatch { batch, embedded, labels, ..*support };
+                    let loss = meta.loss(net, support, &query)?.0;
+                    optimizer.step(&loss, &mut meta.weights)?;
+                    Ok(loss)
+                },
+            )?;
         }
         Ok(())
+    }
+}
+
+impl Resumable for MetaE {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        self.weights.carry(carrier)
     }
 }
 

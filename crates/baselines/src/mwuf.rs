@@ -6,8 +6,8 @@ use crate::two_layers::{no_tables, two_layers};
 use anyhow::{Context, Result};
 use scenarec_data::Schema;
 use scenarec_train::{
-    Batch, Build, ColdItemMethod, ColdItems, Embedded, Epochs, FeatureEmbedding, Feed, InitScheme, Net,
-    Optimizer, ParamSet, Weights, bce,
+    Batch, Build, Carrier, ColdItemMethod, ColdItems, Embedded, Epochs, FeatureEmbedding, Feed, InitScheme,
+    Net, Optimizer, ParamSet, Resumable, Weights, bce,
     cold::{GeneratorBatch, SideChoice, SideFields, against_frozen, item_slot, item_table, overwrite},
     config::check,
     nn::Mlp,
@@ -136,15 +136,33 @@ impl Mwuf {
         let base = items.base;
         let epochs = Epochs { epochs: self.config.epochs, batch: items.training.batch, iters: 1 };
         let mut rng = stream(items.seed, "shuffle.generator");
-        let mut of_new = Optimizer::new(items.training.optim, &mut self.new);
-        let mut of_meta = Optimizer::new(items.training.optim, &mut self.meta);
-        against_frozen(net, items, "generator", base, epochs, &mut rng, |net, batch| {
-            let (loss, ..) = self.cold_loss(net, batch);
-            of_new.step(&loss, &mut self.new)?;
-            let (loss, ..) = self.warm_loss(net, batch, &users.of(batch.batch, batch.embedded));
-            of_meta.step(&loss, &mut self.meta)?;
-            Ok(loss)
-        })
+        let of_new = Optimizer::new(items.training.optim, &mut self.new);
+        let of_meta = Optimizer::new(items.training.optim, &mut self.meta);
+        let mut learner = (self, of_new, of_meta);
+        against_frozen(
+            net,
+            items,
+            "generator",
+            base,
+            epochs,
+            &mut rng,
+            &mut learner,
+            |net, learner, batch| {
+                let (mwuf, of_new, of_meta) = learner;
+                let (loss, ..) = mwuf.cold_loss(net, batch);
+                of_new.step(&loss, &mut mwuf.new)?;
+                let (loss, ..) = mwuf.warm_loss(net, batch, &users.of(batch.batch, batch.embedded));
+                of_meta.step(&loss, &mut mwuf.meta)?;
+                Ok(loss)
+            },
+        )
+    }
+}
+
+impl Resumable for Mwuf {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.part("new", &mut self.new)?;
+        carrier.part("meta", &mut self.meta)
     }
 }
 

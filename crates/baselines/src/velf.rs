@@ -11,8 +11,8 @@ use crate::two_layers::two_layers;
 use anyhow::{Context, Result, ensure};
 use scenarec_data::{Field, Kind, Role, Schema, Table};
 use scenarec_train::{
-    Batch, Build, ColdItemMethod, ColdItems, Epochs, FeatureEmbedding, Feed, InitScheme, Mode, Net,
-    Optimizer, ParamSet, Weights, bce,
+    Batch, Build, Carrier, ColdItemMethod, ColdItems, Epochs, FeatureEmbedding, Feed, InitScheme, Mode, Net,
+    Optimizer, ParamSet, Resumable, Weights, bce,
     cold::{
         GeneratorBatch, SideChoice, SideFields, against_frozen, item_slot, item_table, one_row_per_item,
         overwrite, record,
@@ -20,7 +20,7 @@ use scenarec_train::{
     config::check,
     fit, labels, loss,
     nn::Mlp,
-    rng::{Rng, normal, stream},
+    rng::{Stream, normal, stream},
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -84,7 +84,7 @@ pub struct Velf {
     side: SideFields,
     mean: Mlp,
     log_var: Mlp,
-    noise: Rng,
+    noise: Stream,
     /// A row for each old item, and the items; known after pre-training.
     old: Option<(Feed, Vec<u32>)>,
     /// Rows seen of each item.
@@ -114,8 +114,8 @@ impl Velf {
         let mut p = params.root();
         let mean = two_layers(&mut p.sub("prior.mean"), side.width(), dim);
         let log_var = two_layers(&mut p.sub("prior.log_var"), side.width(), dim);
+        let noise = params.keep("noise", stream(seed, "velf.noise"));
         let weights = Weights { tables, params };
-        let noise = stream(seed, "velf.noise");
         let (config, old, seen) = (config.clone(), None, Vec::new());
         Ok(Self { config, weights, side, mean, log_var, noise, old, seen })
     }
@@ -161,7 +161,7 @@ impl Velf {
 
     fn draw(&mut self, rows: usize) -> Tensor {
         let shape = [rows as i64, self.weights.tables.dim() as i64];
-        normal(&shape, &mut self.noise).to_device(self.weights.params.device())
+        normal(&shape, &mut self.noise.borrow_mut()).to_device(self.weights.params.device())
     }
 
     /// The posterior's means start as the net's item-id embeddings do, its deviations at the configured value.
@@ -217,6 +217,12 @@ fn own_schema(schema: &Schema) -> Result<Schema> {
     Ok(own)
 }
 
+impl Resumable for Velf {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        self.weights.carry(carrier)
+    }
+}
+
 impl ColdItemMethod for Velf {
     /// Net, posterior and prior together; the net's item-id table stays out of it.
     fn pretrain(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()> {
@@ -224,19 +230,21 @@ impl ColdItemMethod for Velf {
         let (item, base) = (item_slot(net, items.schema)?, items.base);
         let epochs = Epochs { epochs: items.training.epochs, batch: items.training.batch, iters: 1 };
         let mut rng = stream(items.seed, "shuffle.pretrain");
-        let mut of_net = Optimizer::new(items.training.optim, &mut net.weights);
-        let mut own = Optimizer::new(items.training.optim, &mut self.weights);
+        let of_net = Optimizer::new(items.training.optim, &mut net.weights);
+        let of_own = Optimizer::new(items.training.optim, &mut self.weights);
         let device = net.weights.params.device();
-        let step = |net: &mut Net, batch: &Batch, _: usize| {
-            let noise = self.draw(batch.rows);
-            let Latent { z, penalty } = self.latent(batch, item, &noise)?;
-            let x = net.weights.tables.embed_with(batch, true, Some((item, &z)));
-            let loss = loss(&net.forward(&x, true), &labels(batch, device)) + penalty;
-            let mut parts = [(&mut of_net, &mut net.weights), (&mut own, &mut self.weights)];
-            Optimizer::step_all(&loss, &mut parts)?;
-            Ok(loss)
-        };
-        let trained = fit("pretrain", net, base, epochs, &mut rng, items.progress, step, None)?;
+        let mut learner = (net, of_net, self, of_own);
+        let step =
+            |(net, of_net, velf, of_own): &mut (&mut Net, _, &mut Self, _), batch: &Batch, _: usize| {
+                let noise = velf.draw(batch.rows);
+                let Latent { z, penalty } = velf.latent(batch, item, &noise)?;
+                let x = net.weights.tables.embed_with(batch, true, Some((item, &z)));
+                let loss = loss(&net.forward(&x, true), &labels(batch, device)) + penalty;
+                let mut parts = [(of_net, &mut net.weights), (of_own, &mut velf.weights)];
+                Optimizer::step_all(&loss, &mut parts)?;
+                Ok(loss)
+            };
+        let trained = fit("pretrain", &mut learner, base, epochs, &mut rng, items.progress, step, None)?;
         record(items, "pretrain", &trained)
     }
 
@@ -278,13 +286,23 @@ impl ColdItemMethod for Velf {
         let stage = format!("fine_tune.{phase}");
         let epochs = Epochs { epochs: items.training.epochs, batch: items.training.batch, iters: 1 };
         let mut rng = stream(items.seed, &format!("shuffle.{stage}"));
-        let mut optimizer = Optimizer::new(items.training.optim, &mut self.weights);
-        against_frozen(net, items, &stage, rows, epochs, &mut rng, |net, batch| {
-            let noise = self.draw(batch.batch.rows);
-            let (loss, ..) = self.loss(net, batch, &noise)?;
-            optimizer.step(&loss, &mut self.weights)?;
-            Ok(loss)
-        })
+        let optimizer = Optimizer::new(items.training.optim, &mut self.weights);
+        let mut learner = (self, optimizer);
+        against_frozen(
+            net,
+            items,
+            &stage,
+            rows,
+            epochs,
+            &mut rng,
+            &mut learner,
+            |net, (velf, optimizer), batch| {
+                let noise = velf.draw(batch.batch.rows);
+                let (loss, ..) = velf.loss(net, batch, &noise)?;
+                optimizer.step(&loss, &mut velf.weights)?;
+                Ok(loss)
+            },
+        )
     }
 
     fn after_phase(&mut self, net: &mut Net, items: &mut ColdItems<'_>, _: &str, rows: &Feed) -> Result<()> {

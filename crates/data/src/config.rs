@@ -124,6 +124,9 @@ struct RawSimulate {
 
 impl DatasetConfig {
     /// Reads and checks a dataset file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and as [`DatasetConfig::from_text`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<DatasetConfig> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(Error::io(path, "cannot read the dataset file"))?;
@@ -131,6 +134,10 @@ impl DatasetConfig {
     }
 
     /// Checks the text of a dataset file; `file` is for messages.
+    ///
+    /// # Errors
+    /// Text that is no YAML, keys that are unknown, missing or another loader's, values that make no sense: with file, line, column
+    /// and key.
     pub fn from_text(file: &Path, text: &str) -> Result<DatasetConfig> {
         let place = Place { file, text };
         let raw: Raw = serde_yaml::from_str(text).map_err(|e| place.yaml_error(&e))?;

@@ -307,6 +307,9 @@ impl Dataset {
     }
 
     /// The ids of the item-id field, which are in memory. Panics where the schema has none.
+    ///
+    /// # Panics
+    /// Where the schema names no item id, or one that is no field of one id per row.
     pub fn item_ids(&self) -> &[u32] {
         let name = self.schema.item_id.as_deref().expect("the schema names no item-id field");
         match self.column(name) {

@@ -19,6 +19,9 @@ pub struct Identity {
 
 /// What `prepare` would return, by name: reads and hashes the raw files where they have changed since that was done
 /// (nothing at all for simulated data), but parses nothing.
+///
+/// # Errors
+/// As [`prepare`](crate::prepare), but for what only parsing finds.
 pub fn identify(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result<Identity> {
     Material::of(config, roots, over).map(|(_, identity)| identity)
 }
@@ -67,6 +70,9 @@ impl Material {
 
 impl DatasetConfig {
     /// The folder with the raw files, which are simulated where they have to be and are not there.
+    ///
+    /// # Errors
+    /// As [`identify`]; simulated files that cannot be written.
     pub fn raw_folder(&self, roots: &Roots, over: &Override) -> Result<PathBuf> {
         match Material::of(self, roots, over)?.0 {
             Material::Raw { folder, .. } => Ok(folder),

@@ -8,6 +8,8 @@
 //!
 //! A new loader is a module like [`movielens`] that turns [`RawFiles`] into columns and a [`Schema`], and a variant of
 //! [`Loader`]; `docs/add-a-dataset.md` lists the steps.
+#![warn(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+
 mod ali_ccp;
 pub mod amazon;
 mod cache;

@@ -25,6 +25,13 @@ pub struct Prepared {
 /// Loads a dataset and splits it: from the cache where that is current, else from the raw files, which are simulated
 /// first where the raw folder is absent. Of a dataset that is too large to be held in memory the columns stay in the cache
 /// ([`Memory`]).
+///
+/// # Errors
+/// Raw files that are missing, cannot be read or are not in the official format (file, line and column); a split that cannot
+/// keep its promise; a field that tells a label; changes to a dataset that is not simulated; a cache that cannot be written.
+///
+/// # Panics
+/// Where another program removes the cache file in the moment in which it has been written.
 pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result<Prepared> {
     let (material, identity) = Material::of(config, roots, over)?;
     let path = cache_path(config, roots, &identity);

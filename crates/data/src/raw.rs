@@ -49,6 +49,9 @@ pub struct RawFiles {
 
 impl RawFiles {
     /// Reads the files called `names`. That some are missing is an error that names all the missing ones.
+    ///
+    /// # Errors
+    /// Files that are missing, cannot be read or decompressed, or do not fit into memory.
     pub fn read(folder: &Path, names: &[&str]) -> Result<RawFiles> {
         check_present(folder, names)?;
         let bytes = memory::size(folder, names);
@@ -61,6 +64,9 @@ impl RawFiles {
 
     /// [`RawFiles::read`] for files of which memory need not hold those that are `large`: they are gone through here, and again
     /// when they are parsed.
+    ///
+    /// # Errors
+    /// As [`RawFiles::read`], but that large files need not fit.
     pub fn open(folder: &Path, large: &[&str], names: &[&str]) -> Result<RawFiles> {
         check_present(folder, &[large, names].concat())?;
         let large = large.iter().map(|n| LargeFile::open(folder, n)).collect::<Result<_>>()?;
@@ -73,11 +79,17 @@ impl RawFiles {
     }
 
     /// The file called `name`, one of those that were read.
+    ///
+    /// # Panics
+    /// Where no file of the name was read.
     pub fn file(&self, name: &str) -> &RawFile {
         self.files.iter().find(|f| f.name == name).expect("a file that was read")
     }
 
     /// The file called `name`, one of those that were opened.
+    ///
+    /// # Panics
+    /// Where no file of the name was opened.
     pub fn large(&self, name: &str) -> &LargeFile {
         self.large.iter().find(|f| f.name == name).expect("a file that was opened")
     }

@@ -35,6 +35,9 @@ impl Rows {
 
 /// Whether columns are what a schema says: of the right kinds and as many rows, ids inside their tables, sequences inside their
 /// tokens, finite numbers. The message says what is wrong.
+///
+/// # Errors
+/// The first field that does not fit, and why.
 pub fn check(schema: &Schema, columns: &[Column], rows: usize) -> Result<(), String> {
     if schema.fields.len() != columns.len() {
         return Err(format!("{} fields but {} columns", schema.fields.len(), columns.len()));

@@ -133,6 +133,9 @@ impl Schema {
 
     /// Checks that names are unique, that every field's table exists where one is needed, that the special names
     /// exist, and that there are tasks and scenarios. The message says what is wrong.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
     pub fn validate(&self) -> Result<(), String> {
         let unique = |what: &str, names: Vec<&str>| {
             let mut seen = std::collections::HashSet::new();

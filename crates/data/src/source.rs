@@ -46,6 +46,9 @@ impl DatasetConfig {
     /// Where the rows will come from: the raw folder where it exists, else the simulator. A folder that exists but
     /// lacks files is an error later on, never a reason to simulate, but for one case: where all that it holds are the
     /// tables of users and items, some loaders' simulators make the rows.
+    ///
+    /// # Errors
+    /// A number of rows for data that are not simulated, or one with which they cannot be.
     pub fn source(&self, roots: &Roots, over: &Override) -> Result<Source> {
         let folder = roots.raw.join(&self.raw);
         // A path that is there but cannot be looked at exists, so that the reason comes to light.

@@ -97,6 +97,9 @@ impl SplitPlan {
     }
 
     /// Splits the rows and checks that the plan's promise is kept.
+    ///
+    /// # Errors
+    /// Data without what the plan goes by (times, item ids, parts of their own), and rows with which its promise cannot be kept.
     pub fn apply(&self, data: &Dataset) -> Result<Splits> {
         let broken =
             |message: String| Error::Split { dataset: data.name.clone(), plan: self.name(), message };

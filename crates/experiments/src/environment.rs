@@ -24,6 +24,9 @@ pub struct Environment {
     pub started: u64,
     /// End, in seconds since 1970.
     pub ended: u64,
+    /// Processes before this one that were ended by something else, and from whose checkpoints the job went on.
+    #[serde(default, skip_serializing_if = "never")]
+    pub resumed: u32,
 }
 
 impl Environment {
@@ -39,13 +42,19 @@ impl Environment {
             device: job.device.clone(),
             started: now(),
             ended: 0,
+            resumed: 0,
         })
     }
 
-    /// Marks the end.
-    pub fn end(&mut self) {
+    /// Marks the end of a job that went on so many times.
+    pub fn end(&mut self, resumed: u32) {
         self.ended = now();
+        self.resumed = resumed;
     }
+}
+
+fn never(resumed: &u32) -> bool {
+    *resumed == 0
 }
 
 fn now() -> u64 {

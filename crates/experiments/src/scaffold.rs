@@ -38,21 +38,16 @@ pub fn new_model(project: &Path, name: &str, like: &str) -> Result<Files> {
         checkout.copy(&format!("configs/models/{}.yaml", checkout.like.hyphened))?,
         checkout.copy(&format!("golden/gen/{like}.py"))?,
         checkout.registry()?,
-        checkout.contract()?,
     ];
     files.extend(checkout.golden()?);
-    for (file, _) in files.iter().filter(|(file, _)| !EDITED.iter().any(|own| file == Path::new(own))) {
+    for (file, _) in files.iter().filter(|(file, _)| file != Path::new(MODELS)) {
         ensure!(!project.join(file).exists(), "{} exists: the name {name:?} is taken", file.display());
     }
     Ok(files)
 }
 
-/// The registry of models.
+/// The registry of models, the one file that is changed.
 const MODELS: &str = "crates/backbones/src/lib.rs";
-/// What a model's tests cannot guess.
-const CONTRACT: &str = "crates/experiments/tests/contract.rs";
-/// Files that exist.
-const EDITED: [&str; 2] = [MODELS, CONTRACT];
 
 /// A model's name in all its forms.
 struct Name {
@@ -127,14 +122,6 @@ impl Checkout<'_> {
         Ok((MODELS.into(), text.into_bytes()))
     }
 
-    /// What is said of the template, where anything is, is true of its copy.
-    fn contract(&self) -> Result<(PathBuf, Vec<u8>)> {
-        let text = self.read(CONTRACT)?;
-        let (theirs, own) = (format!("\"{}\"", self.like.snake), format!("\"{}\"", self.name.snake));
-        let text = text.replace(&theirs, &format!("{theirs} | {own}"));
-        Ok((CONTRACT.into(), text.into_bytes()))
-    }
-
     /// The golden cases: with the same weights and inputs the copy gives the same numbers.
     fn golden(&self) -> Result<Files> {
         let folder = self.project.join("golden");
@@ -142,7 +129,7 @@ impl Checkout<'_> {
         let mut cases: Vec<String> = fs::read_dir(&folder)
             .with_context(|| format!("cannot read {}", folder.display()))?
             .filter_map(|case| case.ok()?.file_name().into_string().ok())
-            .filter(|case| case.strip_prefix(&self.like.hyphened).is_some_and(|rest| is_variant(rest)))
+            .filter(|case| case.strip_prefix(&self.like.hyphened).is_some_and(is_variant))
             .collect();
         cases.sort();
         for case in cases.iter().filter(|case| folder.join(case).join("config.yaml").is_file()) {
@@ -172,11 +159,10 @@ fn is_variant(rest: &str) -> bool {
 /// The text with a line more among those that begin so, in alphabetical order.
 fn sorted_in(text: &str, begin: &str, new: &str) -> Result<String> {
     let mut lines: Vec<&str> = text.lines().collect();
-    let own = |line: &&str| line.starts_with(begin);
     let Some(at) = lines
         .iter()
-        .position(|line| own(line) && *line > new)
-        .or_else(|| lines.iter().rposition(|line| own(&line)).map(|last| last + 1))
+        .position(|line| line.starts_with(begin) && *line > new)
+        .or_else(|| lines.iter().rposition(|line| line.starts_with(begin)).map(|last| last + 1))
     else {
         bail!("no line begins with {begin:?}")
     };

@@ -1,7 +1,7 @@
 //! Which crate may use which: data <- train <- {backbones, contrastive, baselines, diffusion} <- experiments.
 use crate::project::repository;
 use serde_json::Value;
-use std::{collections::BTreeSet, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 fn allowed(from: &str) -> &'static [&'static str] {
     match from {
@@ -33,4 +33,30 @@ fn no_crate_uses_one_of_its_own_layer_or_above() {
         }
     }
     assert_eq!(seen.len(), 7, "{seen:?}");
+}
+
+/// Files below a folder in which the lint is lifted.
+fn unsafe_files(folder: &Path, into: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            unsafe_files(&entry, into);
+        } else if entry.extension().is_some_and(|e| e == "rs")
+            && fs::read_to_string(&entry).unwrap().contains(concat!("[allow(", "unsafe_code)]"))
+        {
+            let path = entry.strip_prefix(repository().join("crates")).unwrap();
+            into.insert(path.to_str().unwrap().to_string());
+        }
+    }
+}
+
+#[test]
+fn the_page_names_the_files_with_unsafe_code() {
+    let mut found = BTreeSet::new();
+    unsafe_files(&repository().join("crates"), &mut found);
+    let page = fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
+    let invariant =
+        page.lines().skip_while(|l| !l.contains("**No `unsafe`**")).take_while(|l| !l.starts_with("13."));
+    let text: String = invariant.collect();
+    let named: BTreeSet<String> = text.split('`').filter(|s| s.ends_with(".rs")).map(String::from).collect();
+    assert_eq!(found, named);
 }

@@ -1,8 +1,10 @@
 //! Tests of the whole: configuration, ids, killing and going on, the command line.
 mod augment;
 mod benchmarks;
+mod checkpoints;
 mod cli;
 mod contract;
+mod determinism;
 mod engines;
 mod errors;
 mod export;

@@ -1,5 +1,7 @@
 //! Pages that lead somewhere are followed to the letter: files are written as they stand there, commands are called in their order.
-use crate::project::{Project, repository, text};
+mod named;
+
+use crate::project::{Project, copy, repository, text};
 use std::{fs, iter::Peekable};
 
 /// What a page asks for.
@@ -9,6 +11,8 @@ enum Step {
     Write(String, String),
     /// Lines that are put before a line of the last YAML file which begins with this key.
     Insert(String, String),
+    /// A folder of the repository that is copied.
+    Copy(String, String),
     /// A command of the program.
     Call(Vec<String>),
 }
@@ -34,6 +38,9 @@ fn steps(page: &str) -> Vec<Step> {
         } else if let Some(command) = line.strip_prefix("    scenarec ") {
             let command = command.split(" #").next().unwrap();
             steps.push(Step::Call(command.split_whitespace().map(String::from).collect()));
+        } else if let Some(copy) = line.strip_prefix("    cp -r ") {
+            let (from, to) = copy.split_once(' ').expect("a folder and where it goes");
+            steps.push(Step::Copy(from.into(), to.into()));
         } else if let Some((before, end)) = line.rsplit_once('`')
             && (end == ":" || end == ",")
         {
@@ -43,12 +50,16 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
+fn page(name: &str) -> String {
+    fs::read_to_string(repository().join("docs").join(name)).unwrap()
+}
+
 /// Follows the page; what each command says.
-fn follow(project: &Project, page: &str) -> Vec<String> {
-    let page = fs::read_to_string(repository().join("docs").join(page)).unwrap();
+fn follow(project: &Project, name: &str) -> Vec<String> {
     let (mut said, mut last) = (Vec::new(), String::new());
-    for step in steps(&page) {
+    for step in steps(&page(name)) {
         match step {
+            Step::Copy(from, to) => copy(&repository().join(from), &project.path(&to)),
             Step::Write(name, content) => {
                 fs::create_dir_all(project.path(&name).parent().unwrap()).unwrap();
                 project.write(&name, &content);
@@ -83,4 +94,25 @@ fn a_table_is_added() {
     assert!(project.read("backbones.html").contains("CVAR before three backbones"));
     let own = csv.lines().filter(|line| line.contains(",0.61,") || line.contains(",0.64,"));
     assert_eq!(own.count(), 2, "{csv}");
+}
+
+#[test]
+fn a_dataset_is_added() {
+    let project = Project::new();
+    let said = follow(&project, "add-a-dataset.md");
+    let [verify, head, prepare, quick, all] = &said[..] else { panic!("{} commands", said.len()) };
+    assert!(verify.contains("u.data") && verify.contains("37        37  partial: invented"), "{verify}");
+    let positive: Vec<&str> = head.lines().filter(|line| line.contains("label click")).collect();
+    assert!(positive.len() == 1 && head.contains("my-ratings: partial (invented), 37 rows"), "{head}");
+    assert!(prepare.starts_with("my-ratings: 37 rows, partial; fingerprint "), "{prepare}");
+    assert!(quick.contains("my-ratings: simulated data: 4000 rows"), "{quick}");
+    assert!(all.contains("my-ratings: partial data: invented"), "{all}");
+    for table in [quick, all] {
+        assert!(table.contains("cells: 2 of 2 computed"), "{table}");
+    }
+
+    // As its first lines promise: what is not the loader's is refused with its place.
+    project.edit("configs/datasets/my-ratings.yaml", "layout: 100k", "max_len: 5\nlayout: 100k");
+    let error = project.error(&["data", "prepare", "my-ratings"]);
+    assert!(error.contains("my-ratings.yaml:4:1: max_len: this loader has no such key"), "{error}");
 }

@@ -1,6 +1,9 @@
 //! `new model`: a copy under another name, in every place that knows a model.
-use crate::project::{Project, copy, repository};
-use std::fs;
+mod rustc;
+
+use crate::project::{Project, copy, repository, text};
+use rustc::{Libraries, tool};
+use std::{fs, process::Command};
 
 /// What a new model is made of, as in the repository.
 fn checkout() -> Project {
@@ -9,9 +12,6 @@ fn checkout() -> Project {
         fs::create_dir_all(project.path(folder)).unwrap();
         copy(&repository().join(folder), &project.path(folder));
     }
-    fs::create_dir_all(project.path("crates/experiments/tests")).unwrap();
-    let contract = "crates/experiments/tests/contract.rs";
-    fs::copy(repository().join(contract), project.path(contract)).unwrap();
     project
 }
 
@@ -53,4 +53,41 @@ fn a_model_is_copied_into_every_place() {
     }
     let elsewhere = Project::new().error(&["new", "model", "two_towers"]);
     assert!(elsewhere.contains("is no checkout of the workspace"), "{elsewhere}");
+}
+
+/// The copies compile without a warning, are formatted, and are the models that they are copies of; so they pass what those pass: the
+/// contract names none of them, and the golden cases are the same numbers.
+#[test]
+fn copies_compile_and_are_the_same_models() {
+    let project = checkout();
+    let pairs = [("wide_deep", "two_towers"), ("shared_bottom", "a_bottom_with_heads")];
+    for (like, name) in pairs {
+        project.ok(&["new", "model", name, "--like", like]);
+    }
+    let root = project.path("crates/backbones/src/lib.rs");
+    let format = tool("rustfmt")
+        .args(["--check", "--edition", "2024", "--config-path"])
+        .arg(repository().join("rustfmt.toml"))
+        .arg(&root)
+        .output()
+        .unwrap();
+    assert!(format.status.success(), "{}{}", text(&format.stdout), text(&format.stderr));
+
+    let (mut libraries, out) = (Libraries::of_the_workspace(), project.path("compiled"));
+    fs::create_dir(&out).unwrap();
+    libraries.add_backbones(&root, &out);
+    let program = repository().join("crates/experiments/tests/scaffold/copies.rs");
+    libraries.compile("copies", "bin", &program, &out);
+    let names = pairs.iter().flat_map(|(like, name)| [like.replace('_', "-"), name.replace('_', "-")]);
+    let run =
+        Command::new(out.join("copies")).arg(project.path("configs/models")).args(names).output().unwrap();
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    assert_eq!(text(&run.stdout).lines().count(), pairs.len(), "{}", text(&run.stdout));
+
+    for (like, name) in pairs {
+        let [theirs, own] = [like, name].map(|name| project.path("golden").join(name.replace('_', "-")));
+        for file in ["args", "batch.safetensors", "expected.safetensors", "weights.safetensors"] {
+            assert_eq!(fs::read(theirs.join(file)).unwrap(), fs::read(own.join(file)).unwrap(), "{file}");
+        }
+    }
 }

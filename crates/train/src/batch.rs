@@ -1,8 +1,10 @@
 //! A batch of rows as plain numbers.
+use scenarec_data::Dataset;
+use std::sync::Arc;
 
 /// The ids of one field for every row of a batch: row b's vector is the weighted sum of the table's rows
 /// `ids[offsets[b]..offsets[b + 1]]`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Ids {
     /// The ids of all rows.
     pub ids: Vec<u32>,
@@ -10,16 +12,40 @@ pub struct Ids {
     pub offsets: Option<Vec<u32>>,
     /// A weight per id; absent where all are 1.
     pub weights: Option<Vec<f32>>,
+    /// Whence the ids come, where they are those of a dataset's rows, one of each: on a GPU they are found there.
+    pub source: Option<ColumnRows>,
 }
 
-/// The tokens of one sequence field: the most recent ones of each row in time order, padding behind them.
+impl PartialEq for Ids {
+    /// Wherever they come from.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.ids, &self.offsets, &self.weights) == (&other.ids, &other.offsets, &other.weights)
+    }
+}
+
+/// Some rows of a dataset's column in memory.
+#[derive(Clone)]
+pub struct ColumnRows {
+    /// Whose column.
+    pub data: Arc<Dataset>,
+    /// The place of the field in the schema.
+    pub field: usize,
+    /// The rows, which all fields of a batch share, `[B]`.
+    pub rows: Arc<[u32]>,
+}
+
+impl std::fmt::Debug for ColumnRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} rows of field {} of {}", self.rows.len(), self.field, self.data.name)
+    }
+}
+
+/// The tokens of one sequence field, row behind row: the most recent ones of each in time order. N tokens of all rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SequenceIds {
-    /// The ids of all tokens, a bag each, `[B * len]`; padding is an empty bag.
+    /// The ids of each token, `[N]` or a bag of them each.
     pub ids: Ids,
-    /// Padded length: that of the batch's longest sequence, at least 1.
-    pub len: usize,
-    /// Length of every row's own sequence, `[B]`.
+    /// How many tokens every row has, `[B]`; their sum is N.
     pub lens: Vec<u32>,
 }
 
@@ -42,17 +68,18 @@ pub struct Batch {
 
 impl Batch {
     /// The batch in pieces of `size` rows (the last may be smaller), each with its rows' places in the batch. Rows whose
-    /// sequences are about as long go together and are padded to the longest among them, so that little is computed for padding;
-    /// without sequences pieces are the batch's rows in order.
+    /// sequences are about as long go together, so that a model which pads them computes little for padding; without sequences
+    /// pieces are the batch's rows in order.
     ///
     /// # Panics
     /// Where `size` is 0.
     pub fn split(&self, size: usize) -> Vec<(Vec<usize>, Batch)> {
         assert!(size > 0, "a piece needs at least one row");
         let mut order: Vec<usize> = (0..self.rows).collect();
-        if self.rows > size {
-            order.sort_by_key(|b| self.sequences.iter().map(|s| s.lens[*b]).sum::<u32>());
+        if self.rows <= size {
+            return vec![(order, self.clone())];
         }
+        order.sort_by_key(|b| self.sequences.iter().map(|s| s.lens[*b]).sum::<u32>());
         let pieces = order.chunks_mut(size).map(|rows| {
             // Within a piece as in the batch, where rows of a scenario stand together.
             rows.sort_unstable();
@@ -61,7 +88,7 @@ impl Batch {
         pieces.collect()
     }
 
-    /// Some of the rows.
+    /// Some of the rows, as plain numbers: what is cut into pieces stays on the CPU.
     fn select(&self, rows: &[usize]) -> Batch {
         let part = |values: &[f32]| -> Vec<f32> {
             let width = values.len() / self.rows;
@@ -80,10 +107,12 @@ impl Batch {
 
 impl SequenceIds {
     fn select(&self, rows: &[usize]) -> SequenceIds {
-        let lens: Vec<u32> = rows.iter().map(|b| self.lens[*b]).collect();
-        let len = lens.iter().copied().max().unwrap_or(0).max(1) as usize;
-        let tokens = rows.iter().flat_map(|b| b * self.len..b * self.len + len);
-        SequenceIds { ids: self.ids.select(tokens), len, lens }
+        let mut start = vec![0; self.lens.len()];
+        for b in 1..start.len() {
+            start[b] = start[b - 1] + self.lens[b - 1] as usize;
+        }
+        let tokens = rows.iter().flat_map(|b| start[*b]..start[*b] + self.lens[*b] as usize);
+        SequenceIds { ids: self.ids.select(tokens), lens: rows.iter().map(|b| self.lens[*b]).collect() }
     }
 }
 
@@ -93,10 +122,9 @@ impl Ids {
         let Some(offsets) = &self.offsets else {
             let rows: Vec<usize> = rows.collect();
             let weights = self.weights.as_ref().map(|w| rows.iter().map(|b| w[*b]).collect());
-            return Ids { ids: rows.iter().map(|b| self.ids[*b]).collect(), offsets: None, weights };
+            return Ids { ids: rows.iter().map(|b| self.ids[*b]).collect(), weights, ..Ids::default() };
         };
-        let mut out =
-            Ids { ids: Vec::new(), offsets: None, weights: self.weights.as_ref().map(|_| Vec::new()) };
+        let mut out = Ids { weights: self.weights.as_ref().map(|_| Vec::new()), ..Ids::default() };
         let mut ends = vec![0];
         for b in rows {
             let range = offsets[b] as usize..offsets[b + 1] as usize;

@@ -23,27 +23,42 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 /// An error about `key` unless `ok`.
+///
+/// # Errors
+/// A [`KeyError`].
 pub fn check(ok: bool, key: &str, message: impl FnOnce() -> String) -> Result<()> {
     if ok { Ok(()) } else { Err(KeyError { key: key.into(), message: message() }.into()) }
 }
 
 /// An error about `key` unless `p` can be a dropout probability.
+///
+/// # Errors
+/// A [`KeyError`] unless 0 <= p < 1.
 pub fn check_dropout(p: f64, key: &str) -> Result<()> {
     check((0.0..1.0).contains(&p), key, || format!("{p} is not in [0, 1)"))
 }
 
 /// Refuses widths of a network that needs a layer.
+///
+/// # Errors
+/// A [`KeyError`] where there is no width, or one below 1.
 pub fn check_layers(key: &str, widths: &[i64]) -> Result<()> {
     check(!widths.is_empty(), key, || "no layer".into())?;
     check(widths.iter().all(|w| *w > 0), key, || "a width below 1".into())
 }
 
 /// Refuses to build nothing at all.
+///
+/// # Errors
+/// A [`KeyError`] below 1.
 pub fn check_number(number: i64, key: &str) -> Result<()> {
     check(number > 0, key, || format!("{number} is below 1"))
 }
 
 /// A configuration read from `value`, checked, and written back with every default filled in.
+///
+/// # Errors
+/// Keys that are unknown or missing, values of another type, and what `check` refuses.
 pub fn resolve<C: Serialize + DeserializeOwned>(
     value: Value,
     check: impl Fn(&C) -> Result<()>,

@@ -4,6 +4,9 @@ use std::{fs, path::PathBuf, sync::Once};
 use tch::Device;
 
 /// The folder libtorch was loaded from, read from this process's memory map.
+///
+/// # Errors
+/// Where libtorch is not loaded or its file is gone.
 pub fn libtorch_folder() -> Result<PathBuf> {
     let maps = fs::read_to_string("/proc/self/maps").context("cannot read /proc/self/maps")?;
     let path =
@@ -17,6 +20,9 @@ pub fn libtorch_folder() -> Result<PathBuf> {
 ///
 /// The binary links libtorch's CPU library only. For `cuda` its CUDA library is opened from the same folder, by its real
 /// path, since it finds its own dependencies relative to it.
+///
+/// # Errors
+/// Another name; a libtorch without CUDA, or a machine without a usable device.
 pub fn open(name: &str, threads: usize) -> Result<Device> {
     let device = match name {
         "cpu" => Device::Cpu,

@@ -1,5 +1,8 @@
 //! Tensors: embedding tables, batches, optimisers, shared layers, the loop, metrics, records. Knows no model.
+#![warn(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+
 pub mod batch;
+pub mod checkpoint;
 pub mod cold;
 pub mod config;
 pub mod device;
@@ -26,6 +29,7 @@ pub mod table;
 pub mod testing;
 
 pub use batch::Batch;
+pub use checkpoint::{Carrier, Checkpoints, Resumable};
 pub use cold::{ColdItemMethod, ColdItems};
 pub use device::open as open_device;
 pub use embedding::{Backend, Embedded, EmbeddedSequence, FeatureEmbedding};

@@ -19,6 +19,10 @@ pub(crate) fn keep_freed() {
 /// Calls `f` with the values of a contiguous f32 tensor on the CPU.
 pub(crate) fn with_slice_mut<R>(t: &Tensor, f: impl FnOnce(&mut [f32]) -> R) -> R {
     assert!(t.device() == Device::Cpu && t.kind() == Kind::Float && t.is_contiguous());
+    if t.numel() == 0 {
+        // It may have no address.
+        return f(&mut []);
+    }
     // SAFETY: a contiguous f32 tensor on the CPU owns `numel` floats from its data pointer on; nothing else reads or
     // writes them while `f` runs, since tensors are not shared between threads.
     f(unsafe { std::slice::from_raw_parts_mut(t.data_ptr().cast::<f32>(), t.numel()) })

@@ -66,6 +66,9 @@ impl ModelEntry {
     }
 
     /// Checks a configuration and fills in every default.
+    ///
+    /// # Errors
+    /// Keys that are unknown or missing, values that make no sense.
     pub fn resolve(&self, config: Value) -> Result<Value> {
         match self.around {
             Some(around) => (around.resolve)(self.resolve, config),
@@ -74,6 +77,9 @@ impl ModelEntry {
     }
 
     /// Builds the net for a resolved configuration.
+    ///
+    /// # Errors
+    /// A configuration that is not resolved; data that the model cannot serve.
     pub fn build(&self, schema: &Schema, config: Value, build: Build) -> Result<Net> {
         match self.around {
             Some(around) => (around.build)(self.build, schema, config, build),
@@ -108,12 +114,18 @@ impl ModelEntry {
 }
 
 /// An error unless the data have one task, as the model called `model` has.
+///
+/// # Errors
+/// Several tasks.
 pub fn one_task(model: &str, schema: &Schema) -> Result<()> {
     ensure!(schema.tasks.len() == 1, "{model} has one task, the data have {}", schema.tasks.len());
     Ok(())
 }
 
 /// The model called `name` among these.
+///
+/// # Errors
+/// A name that none of them has; the message lists those that there are.
 pub fn named(
     models: impl Iterator<Item = &'static ModelEntry> + Clone,
     name: &str,

@@ -1,6 +1,7 @@
 //! A model with its embeddings and parameters.
 use crate::{
     batch::Batch,
+    checkpoint::{Carrier, Resumable},
     embedding::{Backend, Embedded, FeatureEmbedding},
     init::InitScheme,
     params::{ParamSet, Params, Selection, State},
@@ -105,6 +106,9 @@ impl Weights {
 
     /// Freezes the parameters that match `globs`; every glob must match one. A guard over parameters that are frozen
     /// already leaves them to the earlier guard.
+    ///
+    /// # Errors
+    /// A glob that is none, or that matches no parameter.
     pub fn freeze(&self, globs: &[&str], mode: Mode) -> Result<Frozen> {
         let names = self.names();
         let (matched, _) = Selection::new(globs)?.split(names)?;
@@ -112,6 +116,9 @@ impl Weights {
     }
 
     /// Freezes everything that does not match `globs`; every glob must match a parameter.
+    ///
+    /// # Errors
+    /// A glob that is none, or that matches no parameter.
     pub fn freeze_all_but(&self, globs: &[&str], mode: Mode) -> Result<Frozen> {
         let names = self.names();
         let (_, rest) = Selection::new(globs)?.split(names)?;
@@ -138,12 +145,18 @@ impl Weights {
     }
 
     /// Takes over the values of `state` whose names begin with `prefix`; the state of optimisers is dropped.
+    ///
+    /// # Errors
+    /// A parameter, buffer or table that `state` lacks or has in another shape; some may have been taken over by then.
     pub fn load(&mut self, state: &State, prefix: &str) -> Result<()> {
         self.params.load(state, prefix)?;
         self.tables.load(state, prefix)
     }
 
     /// Gradients of `loss` by name, dense for tables; a parameter outside the graph is absent. Takes no step.
+    ///
+    /// # Errors
+    /// A loss that is no scalar, or that depends on no parameter.
     pub fn gradients(&mut self, loss: &Tensor) -> Result<State> {
         let mut dense = self.params.active();
         dense.extend(self.tables.dense_parameters());
@@ -157,6 +170,13 @@ impl Weights {
         let named = dense.iter().zip(of_dense).filter(|(_, g)| g.defined());
         out.extend(named.map(|((name, _), g)| (name.clone(), g.to_device(Device::Cpu).copy())));
         Ok(out)
+    }
+}
+
+impl Resumable for Weights {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.part("tables", &mut self.tables)?;
+        carrier.part("params", &mut self.params)
     }
 }
 
@@ -175,6 +195,9 @@ impl std::fmt::Debug for Net {
 
 impl Net {
     /// Tables of width `dim` for all fields of `schema`, and the model that `model` builds.
+    ///
+    /// # Errors
+    /// Fields that name tables the schema lacks, deferred tables on another device than a CPU, and what `model` refuses.
     pub fn new(
         schema: &Schema,
         dim: usize,
@@ -186,6 +209,9 @@ impl Net {
     }
 
     /// The same with a scalar weight per id beside its vector, which the model finds in [`Embedded::linear`].
+    ///
+    /// # Errors
+    /// As [`Net::new`].
     pub fn with_linear(
         schema: &Schema,
         dim: usize,
@@ -226,6 +252,13 @@ impl Net {
         self.model.forward(x, train)
     }
 
+    /// The model's [`loss()`] of a batch in training mode, a scalar. The next optimiser step reaches what it depends on, tables
+    /// included.
+    pub fn loss(&mut self, batch: &Batch) -> Tensor {
+        let x = self.weights.tables.embed_with(batch, true, None);
+        loss(&self.forward(&x, true), &labels(batch, self.weights.params.device()))
+    }
+
     /// The model's [`scalars`](CtrModel::scalars).
     pub fn scalars(&self) -> Vec<(String, f64)> {
         self.model.scalars()
@@ -237,23 +270,41 @@ impl Net {
     }
 
     /// Saves everything as safetensors.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn save(&mut self, path: &Path) -> Result<()> {
         save_state(&self.weights.state(), path)
     }
 
     /// Loads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no safetensors, and as [`Weights::load`].
     pub fn load(&mut self, path: &Path) -> Result<()> {
         self.weights.load(&load_state(path)?, "")
     }
 }
 
+impl Resumable for Net {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        self.weights.carry(carrier)
+    }
+}
+
 /// Writes named tensors as safetensors, f32.
+///
+/// # Errors
+/// A file that cannot be written.
 pub fn save_state(state: &State, path: &Path) -> Result<()> {
     let contiguous: Vec<(&str, Tensor)> = state.iter().map(|(n, t)| (n.as_str(), t.contiguous())).collect();
     Tensor::write_safetensors(&contiguous, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Reads named tensors from safetensors.
+///
+/// # Errors
+/// A file that cannot be read or is no safetensors.
 pub fn load_state(path: &Path) -> Result<State> {
     let tensors = Tensor::read_safetensors(path).with_context(|| {
         format!("cannot read {} as safetensors (damaged, or not of this format)", path.display())

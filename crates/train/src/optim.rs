@@ -1,7 +1,14 @@
 //! Optimisers with torch.optim's semantics: weight decay is L2, added to the gradient; a parameter that got no gradient
 //! in a step takes no step and no decay.
 #![allow(unsafe_code)]
-use crate::{config::check, net::Weights, params::Selection, shim::checked, table::Rule};
+use crate::{
+    checkpoint::{Carrier, Resumable},
+    config::check,
+    net::Weights,
+    params::Selection,
+    shim::checked,
+    table::Rule,
+};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::ffi::c_char;
@@ -87,6 +94,9 @@ impl OptimSpec {
     }
 
     /// An error about a number under `key` that torch.optim refuses too, or that would divide by 0.
+    ///
+    /// # Errors
+    /// A [`KeyError`](crate::config::KeyError) with `key` and the name of the number.
     pub fn check(&self, key: &str) -> Result<()> {
         let &Self { name, lr, weight_decay, beta1, beta2, eps, lr_decay, initial_accumulator, alpha } = self;
         let number = |own: &str, value: f64, ok: bool, must: &str| {
@@ -172,6 +182,9 @@ impl Optimizer {
 
     /// An optimiser of its own, from zero state, for the dense parameters that match `globs`; every glob must match one
     /// that is not frozen. Tables stay with their optimiser, and losses for this one are computed without tracking them.
+    ///
+    /// # Errors
+    /// A glob that is none, or that matches no parameter which is not frozen.
     pub fn of_parameters(spec: OptimSpec, weights: &Weights, globs: &[&str]) -> Result<Self> {
         let active = weights.params.active();
         let (chosen, _) = Selection::new(globs)?.split(active.iter().map(|(name, _)| name.as_str()))?;
@@ -194,17 +207,28 @@ impl Optimizer {
         Self { spec, slots: parameters.into_iter().map(slot).collect() }
     }
 
+    /// The learning rate.
+    pub fn lr(&self) -> f64 {
+        self.spec.lr
+    }
+
     /// Changes the learning rate of the steps to come.
     pub fn set_lr(&mut self, lr: f64) {
         self.spec.lr = lr;
     }
 
     /// Differentiates `loss` (a scalar) and takes one step.
+    ///
+    /// # Errors
+    /// A loss that is no scalar or depends on nothing that learns; everything frozen; RMSprop where the loss depends on tables.
     pub fn step(&mut self, loss: &Tensor, weights: &mut Weights) -> Result<()> {
         Self::step_all(loss, &mut [(self, weights)])
     }
 
     /// Differentiates `loss` (a scalar) once and takes one step of every optimiser with its weights.
+    ///
+    /// # Errors
+    /// As [`Optimizer::step`].
     pub fn step_all(loss: &Tensor, parts: &mut [(&mut Optimizer, &mut Weights)]) -> Result<()> {
         Self::accumulate_all(loss, parts)?;
         parts.iter_mut().try_for_each(|(optimizer, weights)| optimizer.apply(weights))
@@ -212,11 +236,17 @@ impl Optimizer {
 
     /// Differentiates `loss` (a scalar), a part of the next step's loss, and adds its gradients to those of the other
     /// parts.
+    ///
+    /// # Errors
+    /// As [`Optimizer::step`].
     pub fn accumulate(&mut self, loss: &Tensor, weights: &mut Weights) -> Result<()> {
         Self::accumulate_all(loss, &mut [(self, weights)])
     }
 
     /// Takes one step with the accumulated gradients.
+    ///
+    /// # Errors
+    /// What libtorch's kernels refuse: gradients of another shape or device than their parameters.
     pub fn apply(&mut self, weights: &mut Weights) -> Result<()> {
         self.dense_step()?;
         weights.tables.step(self.spec.lr);
@@ -311,13 +341,34 @@ impl Optimizer {
     }
 }
 
+impl Resumable for Optimizer {
+    /// Moments, steps and learning rate; the parameters are their weights' to carry, and so is the state of deferred tables.
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.number("lr", &mut self.spec.lr)?;
+        for (place, slot) in self.slots.iter_mut().enumerate() {
+            ensure!(slot.gradient.is_none(), "a checkpoint between a gradient and its step");
+            for (moment, values) in slot.moments.iter().enumerate() {
+                carrier.tensor(&format!("{place}.moment{moment}"), values)?;
+            }
+            carrier.tensor(&format!("{place}.steps"), &slot.steps)?;
+        }
+        Ok(())
+    }
+}
+
 /// Asks libtorch for kernels whose result does not depend on timing, and for full-precision products on a GPU.
+///
+/// # Errors
+/// What libtorch refuses.
 pub fn deterministic() -> Result<()> {
     // SAFETY: takes no argument and keeps nothing.
     checked(unsafe { scenarec_deterministic() })
 }
 
 /// Lets libtorch take numbers below 1.2e-38 as zero on this thread, as the tables' own kernels do.
+///
+/// # Errors
+/// A processor that cannot.
 pub fn flush_denormals() -> Result<()> {
     // SAFETY: takes no argument and keeps nothing.
     checked(unsafe { scenarec_flush_denormals() })

@@ -1,8 +1,12 @@
 //! Dense parameters and buffers by name, chosen totally.
-use crate::{init::Init, init::InitScheme, rng};
+use crate::{
+    checkpoint::{Carrier, Resumable},
+    init::{Init, InitScheme},
+    rng::{self, Stream},
+};
 use anyhow::{Context, Result, bail, ensure};
 use globset::{Glob, GlobMatcher};
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use tch::{Device, Kind, Tensor};
 
 /// Named tensors on the CPU: a net's weights and buffers, for saving, copying and comparing.
@@ -15,10 +19,12 @@ struct Entry {
     trainable: bool,
 }
 
-/// The parameters (trained by an optimiser) and buffers (running statistics) of a net or a module, in creation order.
+/// The parameters (trained by an optimiser), buffers (running statistics) and random streams of a net or a module, in creation
+/// order.
 #[derive(Debug)]
 pub struct ParamSet {
     entries: Vec<Entry>,
+    streams: RefCell<Vec<(String, Stream)>>,
     device: Device,
     seed: u64,
     scheme: InitScheme,
@@ -27,7 +33,7 @@ pub struct ParamSet {
 impl ParamSet {
     /// An empty set; initial values are drawn from streams of `seed`, one per name.
     pub fn new(device: Device, seed: u64, scheme: InitScheme) -> Self {
-        Self { entries: Vec::new(), device, seed, scheme }
+        Self { entries: Vec::new(), streams: RefCell::default(), device, seed, scheme }
     }
 
     /// Where the tensors live.
@@ -65,6 +71,9 @@ impl ParamSet {
     }
 
     /// Takes over the values of `state` under `prefix`; every entry must be there with its shape.
+    ///
+    /// # Errors
+    /// An entry that `state` lacks or has in another shape.
     pub fn load(&mut self, state: &State, prefix: &str) -> Result<()> {
         let _guard = tch::no_grad_guard();
         for e in &mut self.entries {
@@ -77,6 +86,13 @@ impl ParamSet {
         Ok(())
     }
 
+    /// A stream that is drawn from where the parameters are used, to be saved with them in checkpoints.
+    pub fn keep(&self, name: &str, stream: rng::Rng) -> Stream {
+        let stream: Stream = Rc::new(RefCell::new(stream));
+        self.streams.borrow_mut().push((name.into(), stream.clone()));
+        stream
+    }
+
     fn add(&mut self, name: String, shape: &[i64], init: Init, trainable: bool) -> Tensor {
         assert!(self.entries.iter().all(|e| e.name != name), "two tensors are called {name:?}");
         let n = shape.iter().product::<i64>() as usize;
@@ -85,6 +101,19 @@ impl ParamSet {
         let tensor = tensor.set_requires_grad(trainable);
         self.entries.push(Entry { name, tensor: tensor.shallow_clone(), trainable });
         tensor
+    }
+}
+
+impl Resumable for ParamSet {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        for Entry { name, tensor, .. } in &self.entries {
+            carrier.tensor(name, tensor)?;
+        }
+        // Layers may have given two of them one name.
+        for (place, (name, stream)) in self.streams.get_mut().iter_mut().enumerate() {
+            carrier.part(&format!("stream{place}.{name}"), stream)?;
+        }
+        Ok(())
     }
 }
 
@@ -118,8 +147,9 @@ impl Params<'_> {
     }
 
     /// A random stream of a layer's own, named after its place in the net.
-    pub fn stream(&self, name: &str) -> rng::Rng {
-        rng::stream(self.set.seed, &format!("{}{name}", self.prefix))
+    pub fn stream(&self, name: &str) -> Stream {
+        let name = format!("{}{name}", self.prefix);
+        self.set.keep(&name, rng::stream(self.set.seed, &name))
     }
 
     /// Where the tensors live.
@@ -136,6 +166,9 @@ pub struct Selection {
 
 impl Selection {
     /// The names that match one of `globs`, as in `embedding.item_id` or `mlp.*`.
+    ///
+    /// # Errors
+    /// A glob that is none.
     pub fn new(globs: &[&str]) -> Result<Self> {
         let compile = |g: &&str| {
             Ok(((*g).to_string(), Glob::new(g).with_context(|| format!("glob {g:?}"))?.compile_matcher()))
@@ -144,6 +177,9 @@ impl Selection {
     }
 
     /// Splits `names` into (matched, rest). A glob that matches nothing is an error that lists the names.
+    ///
+    /// # Errors
+    /// A glob that matches no name.
     pub fn split<'a>(
         &self,
         names: impl IntoIterator<Item = &'a str>,

@@ -1,4 +1,5 @@
 //! How long-running code tells an observer how far it is.
+use crate::checkpoint::Checkpoints;
 
 /// Receives progress. Implementations must be cheap: `advance` is called at every training step.
 pub trait Progress {
@@ -6,6 +7,10 @@ pub trait Progress {
     fn begin(&self, what: &str, total: u64);
     /// `steps` more steps are done.
     fn advance(&self, steps: u64);
+    /// Where loops write down how far they are, so that another process can go on; nowhere unless it says so.
+    fn checkpoints(&self) -> Option<&Checkpoints> {
+        None
+    }
 }
 
 /// Tells nobody.

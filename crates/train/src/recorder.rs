@@ -70,11 +70,17 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts the file at `path`; `common` carries dataset, provenance, model, method and seed.
+    ///
+    /// # Errors
+    /// A file that cannot be made.
     pub fn create(path: &Path, common: Measure) -> Result<Self> {
         Ok(Self { common, out: create(path)?, curves: path.with_file_name(CURVES), epochs: None })
     }
 
     /// Appends one number; `fill` sets the fields that are particular to it.
+    ///
+    /// # Errors
+    /// A number that is NaN or infinite; a file that cannot be written.
     pub fn record(&mut self, metric: &str, value: f64, fill: impl FnOnce(&mut Measure)) -> Result<()> {
         anyhow::ensure!(value.is_finite(), "{metric} is {value}; the run cannot be trusted");
         let mut m = Measure { metric: metric.into(), value, ..self.common.clone() };
@@ -85,6 +91,9 @@ impl Recorder {
     }
 
     /// Appends a training's learning curve.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn curve(&mut self, stage: &str, phase: &str, trained: &Trained) -> Result<()> {
         let out = match &mut self.epochs {
             Some(out) => out,
@@ -101,6 +110,9 @@ impl Recorder {
     }
 
     /// Writes everything through to the disk; the run's result is complete only after this.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn finish(self) -> Result<()> {
         for mut out in [Some(self.out), self.epochs].into_iter().flatten() {
             out.flush()?;

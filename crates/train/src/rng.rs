@@ -6,10 +6,14 @@ use crate::memory;
 use rand::{RngExt, SeedableRng, distr::Open01};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use std::{cell::RefCell, rc::Rc};
 use tch::{Device, Kind, Tensor};
 
 /// The generator used everywhere.
 pub type Rng = Xoshiro256PlusPlus;
+
+/// A generator that a layer draws from and that its net knows too, which is saved with the net in checkpoints.
+pub type Stream = Rc<RefCell<Rng>>;
 
 /// The stream called `name` of the run with seed `seed`.
 pub fn stream(seed: u64, name: &str) -> Rng {

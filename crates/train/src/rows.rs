@@ -48,15 +48,21 @@ pub fn vectors(net: &mut Net, slots: &[usize], batch: &Batch) -> Tensor {
 
 /// A generator of rows `[C, d]`: the embeddings of C fields.
 pub trait RowSource {
-    /// What is saved and loaded.
+    /// What is saved and loaded, with the stream that rows are drawn from.
     fn weights(&mut self) -> &mut Weights;
 
     /// Learns the rows' distribution.
+    ///
+    /// # Errors
+    /// As [`fit`](crate::fit()).
     fn fit(&mut self, fitting: &mut Fitting<'_>) -> Result<Trained>;
 
     /// New rows, without gradients, drawn from the generator's own stream.
     ///
     /// # Shapes
     /// -> `[n, C, d]`
+    ///
+    /// # Errors
+    /// What the generator cannot compute.
     fn draw(&mut self, n: usize) -> Result<Tensor>;
 }

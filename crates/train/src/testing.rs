@@ -22,6 +22,9 @@ pub const FIRST_NEW: u32 = 30;
 pub const DIM: usize = 4;
 
 /// The configuration in `configs/models/<name>.yaml` of one of these models, complete.
+///
+/// # Panics
+/// Where there is no such file, or it is no configuration of one of the models.
 pub fn model_config(models: impl Iterator<Item = &'static ModelEntry> + Clone, name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../configs/models/{name}.yaml"));
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -33,6 +36,9 @@ pub fn model_config(models: impl Iterator<Item = &'static ModelEntry> + Clone, n
 }
 
 /// Takes the real fields out of a dataset.
+///
+/// # Panics
+/// Where the columns are not in memory.
 pub fn without_reals(data: &mut Dataset) {
     let columns = data.resident().expect("in memory").iter().filter(|c| !matches!(c, Column::Real(_)));
     data.columns = Columns::Resident(columns.cloned().collect());
@@ -74,6 +80,9 @@ pub fn schema(tasks: usize) -> Schema {
 }
 
 /// Rows of [`schema`]. An item's fields are the same in all its rows; its year and genres decide most of its clicks.
+///
+/// # Panics
+/// Never: its columns fit.
 pub fn dataset(rows: usize, tasks: usize) -> Arc<Dataset> {
     let mut items = stream(1, "items");
     let mut lists = |most: usize, end: u32| -> Vec<Vec<u32>> {
@@ -152,6 +161,9 @@ pub fn cold_split(data: &Arc<Dataset>) -> (Feed, Feed, Vec<u32>) {
 }
 
 /// A net of width [`DIM`]: fields and reals through an MLP with batch norm and dropout.
+///
+/// # Panics
+/// With a [`Build`] or a schema that [`Net::new`] refuses.
 pub fn net(schema: &Schema, build: Build) -> Net {
     let inputs = schema.embedded().count() * DIM + schema.reals().count();
     let config = MlpConfig { hidden: vec![8, 8], norm: Norm::Batch, dropout: 0.1 };
@@ -177,6 +189,9 @@ impl CtrModel for Small {
 }
 
 /// Moves every weight and buffer to a place that no initialisation chose; variances stay positive.
+///
+/// # Panics
+/// Never: the state is its own.
 pub fn scramble(weights: &mut Weights, seed: u64) {
     let mut state = weights.state();
     for (name, value) in &mut state {
@@ -187,6 +202,9 @@ pub fn scramble(weights: &mut Weights, seed: u64) {
 }
 
 /// Names of the tensors whose values differ, in bits.
+///
+/// # Panics
+/// Where the names are not the same.
 pub fn changed(before: &State, after: &State) -> Vec<String> {
     assert!(before.keys().eq(after.keys()), "the same names");
     before.iter().filter(|(n, t)| **t != after[*n]).map(|(n, _)| n.clone()).collect()
@@ -211,6 +229,9 @@ pub fn orders(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[&Tensor]) -> [Vec<Tenso
 }
 
 /// Greatest absolute difference of two tensors of one shape.
+///
+/// # Panics
+/// Where the shapes are not the same.
 pub fn distance(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.size(), b.size());
     magnitude(&(a.detach() - b.detach()))

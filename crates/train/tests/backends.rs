@@ -57,11 +57,7 @@ fn train(backend: Backend, spec: OptimSpec) -> [State; 3] {
         let logits = if step % 5 == 2 {
             linear
         } else {
-            let history = (&x.sequences[0].x * x.sequences[0].mask.unsqueeze(-1)).sum_dim_intlist(
-                [1i64].as_slice(),
-                false,
-                tch::Kind::Float,
-            );
+            let history = x.sequences[0].rows.sum(&x.sequences[0].x);
             let first_order = x.linear.sum_dim_intlist([1i64].as_slice(), true, tch::Kind::Float);
             linear + first_order + x.fields.tanh().flatten(1, 2).matmul(&wide) + history.matmul(&behaviour)
         };

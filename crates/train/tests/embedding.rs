@@ -2,6 +2,7 @@
 use scenarec_train::{
     Backend, Batch, Build, Embedded, FeatureEmbedding, Init, InitScheme, Mode, OptimSpec, Optimizer,
     ParamSet, State, Weights,
+    batch::SequenceIds,
     feed::gather,
     optim::OptimName,
     testing::{DIM, FIRST_NEW, ITEMS, dataset, distance, magnitude, schema},
@@ -76,17 +77,13 @@ fn a_fields_vector_is_the_weighted_sum_of_its_tables_rows() {
                 }
             }
             let history = &x.sequences[0];
-            assert_eq!((history.x.size(), history.mask.size()), (vec![16, 5, DIM as i64], vec![16, 5]));
-            let ids = &batch.sequences[0].ids;
-            let mut next = ids.ids.iter();
-            for (at, ends) in ids.offsets.as_deref().unwrap().windows(2).enumerate() {
-                let (b, l) = ((at / 5) as i64, (at % 5) as i64);
-                let is_token = ends[1] > ends[0];
-                let expected =
-                    if is_token { row("t.item_id", *next.next().unwrap()) } else { vec![0.0; DIM] };
-                assert_eq!(to_vec(&history.x.get(b).get(l)), expected);
-                assert_eq!(history.mask.double_value(&[b, l]), f64::from(u8::from(is_token)));
+            let SequenceIds { ids, lens } = &batch.sequences[0];
+            assert_eq!(history.x.size(), [ids.ids.len() as i64, DIM as i64]);
+            for (token, id) in ids.ids.iter().enumerate() {
+                assert_eq!(to_vec(&history.x.get(token as i64)), row("t.item_id", *id));
             }
+            let counts: Vec<f32> = lens.iter().map(|n| *n as f32).collect();
+            assert_eq!(to_vec(&history.rows.count().squeeze_dim(1)), counts);
             assert_eq!(to_vec(&x.reals), batch.reals);
             assert_eq!(Vec::<i64>::try_from(&x.scenario).unwrap(), batch.scenario);
         }
@@ -234,6 +231,26 @@ fn reading_gradients_leaves_none_behind() {
                 "{backend:?}: {name} moved twice"
             );
         }
+    }
+}
+
+/// Dense tables take ids from columns on their device, of whichever dataset the batch is.
+#[test]
+fn dense_tables_find_a_batchs_ids_in_the_column() {
+    let mut w = weights(Backend::Dense);
+    let (long, short) = (dataset(30, 1), dataset(20, 2));
+    for (data, rows) in [(&long, [3, 1, 29]), (&long, [0, 0, 9]), (&short, [3, 1, 19]), (&long, [3, 1, 29])] {
+        let batch = gather(data, &rows).unwrap();
+        let mut plain = batch.clone();
+        plain.ids.iter_mut().for_each(|ids| ids.source = None);
+        let wanted = to_vec(&w.tables.embed(&plain).fields);
+        assert_eq!(to_vec(&w.tables.embed(&batch).fields), wanted);
+        // Without a look at the ids: they are not sent.
+        let mut unread = batch.clone();
+        unread.ids[0].ids = vec![0; 3];
+        assert_eq!(to_vec(&w.tables.embed(&unread).fields), wanted);
+        unread.ids[0].source = None;
+        assert_ne!(to_vec(&w.tables.embed(&unread).fields), wanted);
     }
 }
 

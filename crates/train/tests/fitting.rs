@@ -1,7 +1,7 @@
 //! The training loop.
 use anyhow::{Result, bail};
 use scenarec_train::{
-    Epochs, Feed, Progress, Silent, State, Stopping, Trained, fit,
+    Carrier, Epochs, Feed, Progress, Resumable, Silent, State, Stopping, Trained, fit,
     rng::stream,
     testing::{all, dataset},
 };
@@ -14,6 +14,12 @@ struct Subject {
     value: f64,
     iterations: Vec<usize>,
     rows: Vec<usize>,
+}
+
+impl Resumable for Subject {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.number("value", &mut self.value)
+    }
 }
 
 fn step(subject: &mut Subject, batch: &scenarec_train::Batch, iteration: usize) -> Result<Tensor> {

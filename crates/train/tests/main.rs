@@ -13,6 +13,8 @@ mod items;
 mod layers;
 mod optimizer_golden;
 mod optimizers;
+mod own_model;
 mod recording;
+mod resuming;
 mod serving;
 mod stacks;

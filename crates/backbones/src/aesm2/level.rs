@@ -3,9 +3,8 @@ use super::{Aesm2Config, selection::Selection};
 use scenarec_train::{
     Params,
     nn::{StackedLinear, StackedMlp, mix},
-    rng::{Rng, normal},
+    rng::{Stream, normal},
 };
-use std::cell::RefCell;
 use tch::Tensor;
 
 /// Experts and, for each scenario, a gate over them.
@@ -27,7 +26,7 @@ impl Level {
         Self {
             experts: StackedMlp::new(&mut p.sub("experts"), experts, inputs, &expert, None),
             gates: StackedLinear::new(&mut p.sub("gates"), scenarios, inputs + config.dim as i64, experts),
-            noise: Noise { std: noise_scale * experts as f64, rng: RefCell::new(p.stream("noise")) },
+            noise: Noise { std: noise_scale * experts as f64, rng: p.stream("noise") },
             chosen: [specific_experts, shared_experts],
         }
     }
@@ -49,7 +48,7 @@ impl Level {
 #[derive(Debug)]
 struct Noise {
     std: f64,
-    rng: RefCell<Rng>,
+    rng: Stream,
 }
 
 impl Noise {
@@ -68,11 +67,12 @@ impl Noise {
 mod tests {
     use super::*;
     use scenarec_train::rng::stream;
+    use std::{cell::RefCell, rc::Rc};
     use tch::{Device, Kind};
 
     #[test]
     fn noise_has_its_deviation_and_moves_on() {
-        let noise = Noise { std: 0.4, rng: RefCell::new(stream(1, "noise")) };
+        let noise = Noise { std: 0.4, rng: Rc::new(RefCell::new(stream(1, "noise"))) };
         let zeros = || Tensor::zeros([100, 12, 4], (Kind::Float, Device::Cpu));
         let (first, second) = (noise.added(zeros()), noise.added(zeros()));
         let of = |t: &Tensor| [t.mean(Kind::Float), t.std(true)].map(|t| t.double_value(&[]));
@@ -80,7 +80,7 @@ mod tests {
         assert!(mean.abs() < 0.02 && (std - 0.4).abs() < 0.02, "{mean} {std}");
         // Not the same again: the difference of two draws is wider.
         assert!((of(&(first - second))[1] - 0.4 * 2f64.sqrt()).abs() < 0.03);
-        let none = Noise { std: 0.0, rng: RefCell::new(stream(1, "noise")) };
+        let none = Noise { std: 0.0, rng: Rc::new(RefCell::new(stream(1, "noise"))) };
         assert_eq!(none.added(zeros()), zeros());
     }
 }

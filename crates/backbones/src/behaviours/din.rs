@@ -1,10 +1,10 @@
 //! Target attention of the Deep Interest Network (Zhou et al., KDD 2018, Section 4.3).
 use scenarec_train::{
     EmbeddedSequence, Params,
-    nn::{Linear, Mlp, MlpConfig, Norm},
+    nn::{Linear, Mlp, MlpConfig, Norm, Segments},
 };
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// The attention unit's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,29 +38,24 @@ impl Din {
     }
 
     /// # Shapes
-    /// target [B, d], tokens [B, L, d] -> [B, d], 0 for a row without tokens
+    /// target [B, d], tokens [N, d] -> [B, d], 0 for a row without tokens
     pub(crate) fn forward(&self, target: &Tensor, tokens: &EmbeddedSequence) -> Tensor {
-        let mask = &tokens.mask;
-        let scores = self.rest.forward(&self.first_layer(target, &tokens.x).relu_(), false).squeeze_dim(2);
-        let weights = if self.softmax {
-            // The mask once more: a row without tokens has none of the weights that softmax gives it.
-            scores.masked_fill(&mask.eq(0.0), -1e9).softmax(-1, Kind::Float) * mask
-        } else {
-            scores * mask
-        };
-        weights.unsqueeze(1).bmm(&tokens.x).squeeze_dim(1)
+        let EmbeddedSequence { x: v, rows } = tokens;
+        let scores = self.rest.forward(&self.first_layer(target, v, rows).relu_(), false);
+        let weights = if self.softmax { rows.softmax(&scores) } else { scores };
+        rows.sum(&(weights * v))
     }
 
-    /// The unit's first layer. It is linear, so with W = [A, B, C, D] it is (A + C) t + (B − C + D diag(t)) v_i + b: one
-    /// product with a matrix of the row's own, of a quarter of the width.
+    /// The unit's first layer. It is linear, so with W = [A, B, C, D] it is (A + C) t + b, once for a row, plus
+    /// (B − C) v_i + D (t ⊙ v_i), for a token half the products of four parts side by side.
     ///
     /// # Shapes
-    /// t [B, d], v [B, L, d] -> [B, L, h]
-    fn first_layer(&self, t: &Tensor, v: &Tensor) -> Tensor {
+    /// t [B, d], v [N, d] -> [N, h]
+    fn first_layer(&self, t: &Tensor, v: &Tensor, rows: &Segments) -> Tensor {
         let [a, b, c, d] = &self.first.weight().chunk(4, 1)[..] else { panic!("four quarters") };
         let of_row = t.linear(&(a + c), Some(self.first.bias()));
-        let matrices = (b - c).transpose(0, 1).addcmul(&t.unsqueeze(2), &d.transpose(0, 1));
-        of_row.unsqueeze(1).baddbmm(v, &matrices, 1.0, 1.0)
+        let product = v * rows.spread(t);
+        rows.spread(&of_row).addmm(v, &(b - c).transpose(0, 1)).addmm_(&product, &d.transpose(0, 1))
     }
 }
 
@@ -70,9 +65,10 @@ mod tests {
     use scenarec_train::{
         InitScheme, ParamSet,
         rng::{normal, stream},
-        testing::distance,
+        testing::{distance, magnitude},
     };
-    use tch::Device;
+    use std::rc::Rc;
+    use tch::{Device, Kind};
 
     #[test]
     fn the_first_layer_sees_target_token_difference_and_product() {
@@ -80,26 +76,30 @@ mod tests {
         let config = DinConfig { hidden: vec![5, 3], softmax: false };
         let din = Din::new(&mut params.root(), 4, &config);
         let mut random = stream(1, "x");
-        let (t, v) = (normal(&[3, 4], &mut random), normal(&[3, 6, 4], &mut random));
-        let wide = t.unsqueeze(1).expand([3, 6, 4], false);
-        let all = Tensor::cat(&[&wide, &v, &(&wide - &v), &(&wide * &v)], 2);
-        assert!(distance(&din.first_layer(&t, &v), &din.first.forward(&all)) < 1e-5);
+        let (t, v) = (normal(&[3, 4], &mut random), normal(&[6, 4], &mut random));
+        let rows = Segments::new(&[1, 0, 5], Device::Cpu);
+        let wide = t.index_select(0, &Tensor::from_slice(&[0i64, 2, 2, 2, 2, 2]));
+        let all = Tensor::cat(&[&wide, &v, &(&wide - &v), &(&wide * &v)], 1);
+        assert!(distance(&din.first_layer(&t, &v, &rows), &din.first.forward(&all)) < 1e-5);
     }
 
     #[test]
-    fn padding_counts_for_nothing() {
+    fn a_rows_own_tokens_count_and_no_others() {
         for softmax in [false, true] {
             let mut params = ParamSet::new(Device::Cpu, 1, InitScheme::Torch);
             let din = Din::new(&mut params.root(), 4, &DinConfig { hidden: vec![5], softmax });
             let mut random = stream(1, "x");
-            let (t, x) = (normal(&[2, 4], &mut random), normal(&[2, 3, 4], &mut random));
-            let mask = Tensor::from_slice2(&[[1f32, 1.0, 0.0], [0.0, 0.0, 0.0]]);
-            let pooled =
-                din.forward(&t, &EmbeddedSequence { x: x.shallow_clone(), mask: mask.shallow_clone() });
-            let short = EmbeddedSequence { x: x.narrow(1, 0, 2), mask: mask.narrow(1, 0, 2) };
-            assert!(distance(&pooled, &din.forward(&t, &short)) < 1e-6);
-            assert_eq!(pooled.get(1), Tensor::zeros([4], (Kind::Float, Device::Cpu)));
-            assert!(pooled.get(0).abs().min().double_value(&[]) > 1e-4);
+            let (t, x) = (normal(&[3, 4], &mut random), normal(&[5, 4], &mut random));
+            let pooled = |t: &Tensor, x: Tensor, lens: &[u32]| {
+                let rows = Rc::new(Segments::new(lens, Device::Cpu));
+                din.forward(t, &EmbeddedSequence { x, rows })
+            };
+            let all = pooled(&t, x.shallow_clone(), &[2, 0, 3]);
+            let (first, last) = (t.narrow(0, 0, 1), t.narrow(0, 2, 1));
+            assert!(distance(&all.narrow(0, 0, 1), &pooled(&first, x.narrow(0, 0, 2), &[2])) < 1e-6);
+            assert!(distance(&all.narrow(0, 2, 1), &pooled(&last, x.narrow(0, 2, 3), &[3])) < 1e-6);
+            assert_eq!(all.get(1), Tensor::zeros([4], (Kind::Float, Device::Cpu)));
+            assert!(magnitude(&all.get(0)) > 1e-4);
         }
     }
 }

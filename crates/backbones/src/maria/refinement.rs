@@ -3,9 +3,8 @@ use super::MariaConfig;
 use scenarec_train::{
     Params,
     nn::{Linear, StackedLinear},
-    rng::{Rng, gumbel},
+    rng::{Stream, gumbel},
 };
-use std::cell::RefCell;
 use tch::{Kind, Tensor};
 
 /// z = β_1 ReLU(W_1 q + b_1) ‖ … ‖ β_N ReLU(W_N q + b_N), β = softmax((V [q ‖ e] + v + noise) / τ), with noise of the Gumbel
@@ -24,7 +23,7 @@ struct Selector {
     linear: Linear,
     temperature: f64,
     /// libtorch's generator is global: the noise is of a stream of the selector's own.
-    noise: Option<RefCell<Rng>>,
+    noise: Option<Stream>,
 }
 
 impl Refinement {
@@ -33,7 +32,7 @@ impl Refinement {
         let selector = |p: &mut Params| Selector {
             linear: Linear::new(&mut p.sub("selector"), inputs + d, n),
             temperature: config.temperature,
-            noise: config.sampling.then(|| RefCell::new(p.stream("noise"))),
+            noise: config.sampling.then(|| p.stream("noise")),
         };
         Self {
             refiners: StackedLinear::new(&mut p.sub("refiners"), n, inputs, config.refined),
@@ -79,12 +78,13 @@ mod tests {
         rng::{normal, stream},
         testing::distance,
     };
+    use std::{cell::RefCell, rc::Rc};
     use tch::Device;
 
     fn selector(temperature: f64) -> Selector {
         let mut params = ParamSet::new(Device::Cpu, 1, InitScheme::Torch);
         let linear = Linear::new(&mut params.root(), 5, 3);
-        Selector { linear, temperature, noise: Some(RefCell::new(stream(1, "noise"))) }
+        Selector { linear, temperature, noise: Some(Rc::new(RefCell::new(stream(1, "noise")))) }
     }
 
     /// The largest of scores with Gumbel noise is each with its softmax's probability; near temperature 0 it takes all.

@@ -1,8 +1,7 @@
 //! The scenario-tailoring block (Section 4.2).
 //!
-//! Shapes: B rows, n fields, L tokens (padded), d width, P = 1 or 2 statistics of the pooled behaviours.
+//! Shapes: B rows, n fields, N tokens of all rows, d width, P = 1 or 2 statistics of the pooled behaviours.
 use super::{ContextFold, ResidualInput, SfpNetConfig, gate::Gate};
-use crate::behaviours::mean_token;
 use scenarec_train::{
     EmbeddedSequence, Params,
     nn::{Linear, StackedLinear},
@@ -46,7 +45,7 @@ impl Block {
     }
 
     /// # Shapes
-    /// x [B, n, d], v [B, L, d], s [B, d] -> [B, n, d], [B, L, d]
+    /// x [B, n, d], v [N, d], s [B, d] -> [B, n, d], [N, d]
     pub fn forward(&self, x: &Tensor, v: EmbeddedSequence, s: &Tensor) -> (Tensor, EmbeddedSequence) {
         let z = Tensor::cat(&[x.flatten(1, 2), self.pooled(&v)], 1);
         let gated = match &self.gate {
@@ -69,14 +68,11 @@ impl Block {
     /// Distribution-aware pooling (Eq. 2), or the mean alone: [B, P d]. The variance is that around the mean, which rounding
     /// cannot make negative.
     fn pooled(&self, v: &EmbeddedSequence) -> Tensor {
-        let mean = mean_token(v);
+        let mean = v.rows.mean(&v.x);
         if !self.distribution_aware {
             return mean;
         }
-        let count = v.mask.sum_dim_intlist([1i64].as_slice(), true, Kind::Float).clamp_min(1.0);
-        // v - mean where there is a token and 0 at padding, in one pass.
-        let off = v.x.addcmul(&v.mask.unsqueeze(2), &mean.unsqueeze(1).neg());
-        let variance = off.square().sum_dim_intlist([1i64].as_slice(), false, Kind::Float) / count;
+        let variance = v.rows.mean(&(&v.x - v.rows.spread(&mean)).square());
         Tensor::cat(&[mean, (variance + EPS).sqrt()], 1)
     }
 }
@@ -99,7 +95,7 @@ impl Tailoring {
     }
 
     /// # Shapes
-    /// x [B, n, d], v [B, L, d], gated [B, (n + P) d] -> [B, n, d], [B, L, d]
+    /// x [B, n, d], v [N, d], gated [B, (n + P) d] -> [B, n, d], [N, d]
     fn forward(&self, x: &Tensor, v: EmbeddedSequence, gated: &Tensor) -> (Tensor, EmbeddedSequence) {
         let [_, n, d] = x.size()[..] else { panic!("fields are [B, n, d]") };
         let contexts = self.context[1].forward(&self.context[0].forward(gated).relu_()).unflatten(1, [-1, d]);
@@ -111,24 +107,23 @@ impl Tailoring {
         let x = residual.relu().addcmul(&weight.sigmoid(), &of_fields);
 
         let own = self.behaviours.forward(&v.x);
-        let gates = own.size()[2] - d;
-        let [residual, weights] = &own.split_with_sizes([d, gates], 2)[..] else {
+        let gates = own.size()[1] - d;
+        let [residual, weights] = &own.split_with_sizes([d, gates], 1)[..] else {
             panic!("a residual and weights")
         };
         let (residual, weights) = (residual.relu(), weights.sigmoid());
         let tailored = match self.fold {
             ContextFold::Sum => {
-                let context = of_behaviours.sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
-                residual.addcmul(&weights, &context)
+                let context = of_behaviours.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+                residual.addcmul(&weights, &v.rows.spread(&context))
             }
             // Gate by gate: the sum over statistics of gate ⊙ context.
             ContextFold::TwoGates => {
-                let added = weights.unflatten(2, [-1, d]) * of_behaviours.unsqueeze(1);
-                residual + added.sum_dim_intlist([2i64].as_slice(), false, Kind::Float)
+                let added = weights * v.rows.spread(&of_behaviours.flatten(1, 2));
+                residual + added.unflatten(1, [-1, d]).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
             }
         };
-        let v = EmbeddedSequence { x: tailored * v.mask.unsqueeze(2), mask: v.mask };
-        (x, v)
+        (x, v.with(tailored))
     }
 }
 
@@ -138,9 +133,11 @@ mod tests {
     use crate::behaviours::{DinConfig, TokenVector};
     use scenarec_train::{
         InitScheme, ParamSet,
+        nn::Segments,
         rng::{normal, stream},
         testing::distance,
     };
+    use std::rc::Rc;
     use tch::Device;
 
     fn block() -> Block {
@@ -165,18 +162,18 @@ mod tests {
         Block::new(&mut params.root(), 2, 4, &config)
     }
 
-    fn tokens(x: Tensor, mask: &[[f32; 3]]) -> EmbeddedSequence {
-        let mask = Tensor::from_slice2(mask);
-        EmbeddedSequence { x: x * mask.unsqueeze(2), mask }
+    /// Rows of 3, 2 and no tokens.
+    fn tokens(x: Tensor) -> EmbeddedSequence {
+        EmbeddedSequence { x, rows: Rc::new(Segments::new(&[3, 2, 0], Device::Cpu)) }
     }
 
     #[test]
     fn pooled_are_mean_and_deviation_of_what_is_there() {
-        let x = normal(&[3, 3, 4], &mut stream(1, "x"));
-        let same = x.narrow(1, 0, 1).expand([3, 3, 4], false).contiguous();
+        let x = normal(&[5, 4], &mut stream(1, "x"));
+        let same = x.narrow(0, 0, 1).expand([5, 4], false).contiguous();
         let block = block();
-        let pooled = block.pooled(&tokens(x.shallow_clone(), &[[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [0.0; 3]]));
-        let whole = x.get(0);
+        let pooled = block.pooled(&tokens(x.shallow_clone()));
+        let whole = x.narrow(0, 0, 3);
         let expected = Tensor::cat(
             &[
                 whole.mean_dim([0i64].as_slice(), false, Kind::Float),
@@ -185,31 +182,27 @@ mod tests {
             0,
         );
         assert!(distance(&pooled.get(0), &expected) < 1e-5);
-        let half = (x.get(1).get(0) - x.get(1).get(1)).abs() / 2.0;
+        let half = (x.get(3) - x.get(4)).abs() / 2.0;
         assert!(distance(&pooled.get(1).narrow(0, 4, 4), &half) < 1e-4);
-        // Nothing, and the same thing three times, have no deviation but EPS's.
+        // Nothing, and the same thing again and again, have no deviation but EPS's.
         assert!(
             distance(&pooled.get(2).narrow(0, 0, 4), &Tensor::zeros([4], (Kind::Float, Device::Cpu))) == 0.0
         );
-        let pooled = block.pooled(&tokens(same, &[[1.0; 3]; 3]));
+        let pooled = block.pooled(&tokens(same));
         assert!(pooled.narrow(1, 4, 4).max().double_value(&[]) < 2e-4);
     }
 
     #[test]
     fn another_scenario_tailors_every_field_and_behaviour_otherwise() {
         let mut random = stream(1, "x");
-        let (x, v) = (normal(&[2, 2, 4], &mut random), normal(&[2, 3, 4], &mut random));
-        let v = tokens(v, &[[1.0; 3], [1.0, 1.0, 0.0]]);
-        let s = [normal(&[2, 4], &mut random), normal(&[2, 4], &mut random)];
+        let (x, v) = (normal(&[3, 2, 4], &mut random), normal(&[5, 4], &mut random));
+        let s = [normal(&[3, 4], &mut random), normal(&[3, 4], &mut random)];
         let block = block();
-        let copy = || EmbeddedSequence { x: v.x.shallow_clone(), mask: v.mask.shallow_clone() };
-        let [(x_a, v_a), (x_b, v_b)] = [&s[0], &s[1]].map(|s| block.forward(&x, copy(), s));
+        let [(x_a, v_a), (x_b, v_b)] =
+            [&s[0], &s[1]].map(|s| block.forward(&x, tokens(v.shallow_clone()), s));
         let moved =
-            |a: &Tensor, b: &Tensor| (a - b).abs().sum_dim_intlist([2i64].as_slice(), false, Kind::Float);
+            |a: &Tensor, b: &Tensor| (a - b).abs().sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
         assert!(moved(&x_a, &x_b).min().double_value(&[]) > 1e-4);
-        let tokens = moved(&v_a.x, &v_b.x);
-        let there: Tensor = &tokens + 1.0 - &v.mask;
-        assert!(there.min().double_value(&[]) > 1e-4, "every behaviour moves");
-        assert_eq!(tokens.double_value(&[1, 2]), 0.0, "padding stays 0");
+        assert!(moved(&v_a.x, &v_b.x).min().double_value(&[]) > 1e-4, "every behaviour moves");
     }
 }

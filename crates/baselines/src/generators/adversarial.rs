@@ -7,7 +7,7 @@ use super::{
 use anyhow::{Context, Result};
 use rand::RngExt;
 use scenarec_train::{
-    Build, Fitting, Optimizer, RowSource, Trained, Weights,
+    Build, Carrier, Fitting, Optimizer, Resumable, RowSource, Trained, Weights,
     config::check,
     rng::{Rng, stream},
 };
@@ -149,6 +149,27 @@ impl Adversarial {
     }
 }
 
+/// What steps change.
+struct Game<'a> {
+    pair: &'a mut Adversarial,
+    of_critic: Optimizer,
+    of_generator: Optimizer,
+    latent: Rng,
+    mix: Rng,
+    batches: usize,
+}
+
+impl Resumable for Game<'_> {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.part("weights", &mut self.pair.weights)?;
+        carrier.part("of_critic", &mut self.of_critic)?;
+        carrier.part("of_generator", &mut self.of_generator)?;
+        carrier.part("latent", &mut self.latent)?;
+        carrier.part("mix", &mut self.mix)?;
+        carrier.count("batches", &mut self.batches)
+    }
+}
+
 impl RowSource for Adversarial {
     fn weights(&mut self) -> &mut Weights {
         &mut self.weights
@@ -157,19 +178,21 @@ impl RowSource for Adversarial {
     /// The losses that come back are the critic's.
     fn fit(&mut self, fitting: &mut Fitting<'_>) -> Result<Trained> {
         let optimizer = |globs: &[&str]| Optimizer::of_parameters(self.training.optim, &self.weights, globs);
-        let (mut of_critic, mut of_generator) = (optimizer(&["critic.*"])?, optimizer(&["generator.*"])?);
+        let (of_critic, of_generator) = (optimizer(&["critic.*"])?, optimizer(&["generator.*"])?);
         let random = |what: &str| stream(fitting.seed, &format!("{}.{what}", self.name));
-        let (mut latent, mut mix) = (random("latent"), random("mix"));
+        let (latent, mix) = (random("latent"), random("mix"));
         let (name, training, shape) = (self.name, self.training, self.generator.shape());
-        let mut batches = 0;
-        training.run(name, self, fitting, shape, self.critic_steps, |pair, real| {
+        let critic_steps = self.critic_steps;
+        let mut game = Game { pair: self, of_critic, of_generator, latent, mix, batches: 0 };
+        training.run(name, &mut game, fitting, shape, critic_steps, |game, real| {
+            let Game { pair, of_critic, of_generator, latent, mix, batches } = game;
             let rows = real.size()[0];
-            let loss = pair.critic_loss(real, &pair.critic_draws(rows, &mut latent, &mut mix))?;
+            let loss = pair.critic_loss(real, &pair.critic_draws(rows, latent, mix))?;
             of_critic.step(&loss, &mut pair.weights)?;
             pair.clip();
-            batches += 1;
-            if batches % pair.critic_steps == 0 {
-                let loss = pair.generator_loss(real, &pair.generator.latent(rows, &mut latent));
+            *batches += 1;
+            if batches.is_multiple_of(critic_steps) {
+                let loss = pair.generator_loss(real, &pair.generator.latent(rows, latent));
                 of_generator.step(&loss, &mut pair.weights)?;
             }
             Ok(loss)

@@ -5,7 +5,7 @@ use scenarec_train::{
     Build, FeatureEmbedding, InitScheme, ParamSet, Params, Weights,
     config::check,
     nn::{Linear, Mlp, MlpConfig, Norm},
-    rng::{Rng, normal},
+    rng::{Rng, Stream, normal},
 };
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -54,7 +54,7 @@ pub(super) struct Decoder {
     latent: i64,
     shape: [i64; 2],
     device: Device,
-    draws: Rng,
+    draws: Stream,
 }
 
 impl Decoder {
@@ -89,7 +89,7 @@ impl Decoder {
     /// -> [n, C, d]
     pub(super) fn draw(&mut self, n: usize) -> Tensor {
         let _guard = tch::no_grad_guard();
-        let latent = normal(&[n as i64, self.latent], &mut self.draws).to_device(self.device);
+        let latent = normal(&[n as i64, self.latent], &mut self.draws.borrow_mut()).to_device(self.device);
         let [c, d] = self.shape;
         self.forward(&latent).reshape([n as i64, c, d])
     }

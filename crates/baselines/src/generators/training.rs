@@ -1,7 +1,9 @@
 //! How a generator sees its rows: whole passes in random order, until it has had its updates.
 use super::networks::width;
 use anyhow::{Result, ensure};
-use scenarec_train::{Epochs, Fitting, OptimSpec, Trained, config::check, fit, rng::stream, rows::vectors};
+use scenarec_train::{
+    Epochs, Fitting, OptimSpec, Resumable, Trained, config::check, fit, rng::stream, rows::vectors,
+};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -38,7 +40,7 @@ impl TrainingConfig {
 
     /// Trains `subject`, a generator of rows of `shape` [C, d], with `batches` batches of rows to each of its updates.
     /// `step` is given real rows, [B, N].
-    pub(super) fn run<S>(
+    pub(super) fn run<S: Resumable>(
         &self,
         what: &str,
         subject: &mut S,

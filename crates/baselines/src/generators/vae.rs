@@ -8,7 +8,9 @@ use super::{
 };
 use crate::Gaussian;
 use anyhow::Result;
-use scenarec_train::{Build, Fitting, Optimizer, RowSource, Trained, Weights, nn::Mlp, rng::stream};
+use scenarec_train::{
+    Build, Carrier, Fitting, Optimizer, Resumable, RowSource, Trained, Weights, nn::Mlp, rng::stream,
+};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -73,17 +75,24 @@ impl Vae {
     }
 }
 
+impl Resumable for Vae {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        self.weights.carry(carrier)
+    }
+}
+
 impl RowSource for Vae {
     fn weights(&mut self) -> &mut Weights {
         &mut self.weights
     }
 
     fn fit(&mut self, fitting: &mut Fitting<'_>) -> Result<Trained> {
-        let mut optimizer = Optimizer::new(self.training.optim, &mut self.weights);
-        let mut noise = stream(fitting.seed, "vae.noise");
+        let optimizer = Optimizer::new(self.training.optim, &mut self.weights);
+        let noise = stream(fitting.seed, "vae.noise");
         let (training, shape) = (self.training, self.decoder.shape());
-        training.run(NAME, self, fitting, shape, 1, |vae, rows| {
-            let loss = vae.loss(rows, &vae.decoder.latent(rows.size()[0], &mut noise));
+        let mut learner = (self, optimizer, noise);
+        training.run(NAME, &mut learner, fitting, shape, 1, |(vae, optimizer, noise), rows| {
+            let loss = vae.loss(rows, &vae.decoder.latent(rows.size()[0], noise));
             optimizer.step(&loss, &mut vae.weights)?;
             Ok(loss)
         })

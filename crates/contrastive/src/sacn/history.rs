@@ -18,7 +18,7 @@ pub(super) struct History {
 
 impl History {
     pub fn new(x: &Embedded) -> Self {
-        let given = &x.sequences[0].mask; // Padding behind the tokens.
+        let given = x.sequences[0].rows.mask(); // Padding behind the tokens.
         let len = given.size()[1];
         let device = given.device();
         let tokens = given.sum_dim_intlist([1i64].as_slice(), false, Kind::Int64);
@@ -30,7 +30,7 @@ impl History {
         let cover = mask.unsqueeze(2);
         let moved = |s: &Tensor| s.flatten(0, 1).index_select(0, &from).view_as(s) * &cover;
         Self {
-            sequences: x.sequences.iter().map(|s| moved(&s.x)).collect(),
+            sequences: x.sequences.iter().map(|s| moved(&s.padded())).collect(),
             any: tokens.gt(0).to_kind(Kind::Float),
             tokens,
             mask,

@@ -117,6 +117,9 @@ impl Stored {
     }
 
     /// The columns of a row group, one per field.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is damaged.
     pub fn group(&self, group: usize) -> Result<Vec<Column>> {
         let tokens = arrays::token_columns(&self.header.schema);
         let rows = self.metadata.metadata().row_group(group).num_rows() as usize;

@@ -54,6 +54,9 @@ pub struct Tables {
 }
 
 /// Parses the three files of a raw folder.
+///
+/// # Errors
+/// Bytes that are not in the official format, with file, line and column; users or movies of a rating that the tables lack.
 pub fn parse(layout: Layout, raw: &RawFiles) -> Result<Tables> {
     let [ratings, users, movies] = layout.files().map(|name| raw.file(name));
     let users = Users::parse(layout, &users.path, &users.bytes)?;

@@ -32,6 +32,10 @@ pub struct Fetched {
 /// never touched. May be called again after any error, and after the program was ended: it goes on where it stopped.
 ///
 /// Where files are missing that can be had by hand only, that is an error that says how.
+///
+/// # Errors
+/// Downloads that fail or are not the official files, archives that do not unpack, folders that cannot be written, files that can
+/// be had by hand only.
 pub fn fetch(entry: &Entry, raw_root: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Fetched> {
     fetch_with(&Client::new(), entry, raw_root, progress)
 }

@@ -143,6 +143,9 @@ impl Simulator {
     }
 
     /// Whether such a dataset exists; else the key to blame and why.
+    ///
+    /// # Errors
+    /// The key whose number is out of range, and the range.
     pub fn check(self, config: SimulateConfig) -> std::result::Result<(), (&'static str, String)> {
         match self {
             Simulator::Movielens { .. } => movielens::check(config),
@@ -217,6 +220,9 @@ pub struct Simulation {
 const REPORT: &str = "simulation.json";
 
 /// Writes a simulated dataset to `folder`, which must not exist yet. The folder appears complete or not at all.
+///
+/// # Errors
+/// A folder that exists, or cannot be made or written.
 pub fn simulate(simulator: Simulator, config: SimulateConfig, folder: &Path) -> Result<Simulation> {
     write(simulator, config, None, folder)
 }

@@ -13,7 +13,7 @@ use scenarec_train::{
     config::{check, check_dropout},
     net::Frozen,
     nn::{Dropout, Linear},
-    rng::{Rng, below, normal, stream},
+    rng::{Stream, below, normal, stream},
 };
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -106,7 +106,7 @@ pub struct Csdm {
     rho: f64,
     timesteps: i64,
     dropout_at_generation: bool,
-    random: Rng,
+    random: Stream,
 }
 
 /// The random numbers of one loss.
@@ -130,6 +130,7 @@ impl Csdm {
         let decode = Linear::with_init(&mut p.sub("decode"), d + 1, d, SMALL, SMALL);
         let denoiser = Denoiser::new(&mut p.sub("denoiser"), d, config.timesteps, config.denoiser_dropout);
         let side_dropout = Dropout::new(&p, "side_dropout", config.side_dropout);
+        let random = params.keep("draws", stream(build.seed, "csdm.draws"));
         let weights = Weights { tables, params };
         let frozen =
             if config.train_denoiser { None } else { Some(weights.freeze(&["denoiser.*"], Mode::Train)?) };
@@ -156,7 +157,7 @@ impl Csdm {
             rho: config.rho,
             timesteps: config.timesteps as i64,
             dropout_at_generation: config.dropout_at_generation,
-            random: stream(build.seed, "csdm.draws"),
+            random,
         })
     }
 
@@ -169,9 +170,10 @@ impl Csdm {
     pub fn draw(&mut self, rows: usize) -> CsdmDraws {
         let device = self.weights.params.device();
         let shape = [rows as i64, self.weights.tables.dim() as i64];
+        let random = &mut self.random.borrow_mut();
         CsdmDraws {
-            t: below(self.timesteps, rows, &mut self.random).to_device(device),
-            noise: normal(&shape, &mut self.random).to_device(device),
+            t: below(self.timesteps, rows, random).to_device(device),
+            noise: normal(&shape, random).to_device(device),
         }
     }
 

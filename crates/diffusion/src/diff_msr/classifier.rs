@@ -3,8 +3,8 @@
 use super::{process::Process, schedule::NoiseSchedule, tables::no_tables};
 use anyhow::{Context, Result, ensure};
 use scenarec_train::{
-    Batch, Build, Epochs, Feed, InitScheme, Net, OptimSpec, Optimizer, ParamSet, Progress, Stopping, Trained,
-    Weights, bce,
+    Batch, Build, Carrier, Epochs, Feed, InitScheme, Net, OptimSpec, Optimizer, ParamSet, Progress,
+    Resumable, Stopping, Trained, Weights, bce,
     config::check,
     fit, metrics,
     nn::{Mlp, MlpConfig, Norm},
@@ -246,6 +246,15 @@ struct Session<'a> {
     valid: [Tensor; 2],
     draws: Rng,
     valid_draws: Rng,
+}
+
+impl Resumable for Session<'_> {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.part("classifier", &mut self.classifier.weights)?;
+        carrier.part("optimizer", &mut self.optimizer)?;
+        carrier.part("draws", &mut self.draws)?;
+        carrier.part("valid_draws", &mut self.valid_draws)
+    }
 }
 
 impl Session<'_> {

@@ -9,11 +9,11 @@ use super::{
 };
 use anyhow::{Result, ensure};
 use scenarec_train::{
-    Batch, Build, Epochs, Feed, Fitting, InitScheme, Net, OptimSpec, Optimizer, ParamSet, RowSource,
-    Stopping, Trained, Weights,
+    Batch, Build, Carrier, Epochs, Feed, Fitting, InitScheme, Net, OptimSpec, Optimizer, ParamSet, Resumable,
+    RowSource, Stopping, Trained, Weights,
     config::check,
     fit,
-    rng::{Rng, below, normal, stream},
+    rng::{Rng, Stream, below, normal, stream},
     rows::vectors,
 };
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,7 @@ pub struct Diffusion {
     sampler: Sampler,
     config: DiffusionConfig,
     shape: [i64; 2],
-    draws: Rng,
+    draws: Stream,
 }
 
 impl Diffusion {
@@ -104,6 +104,7 @@ impl Diffusion {
         config.check(shape[1])?;
         let mut params = ParamSet::new(build.device, build.seed, InitScheme::Torch);
         let unet = Unet::new(&mut params.root(), &config.unet, shape, config.timesteps);
+        let draws = params.keep("draws", stream(build.seed, "diffusion.draws"));
         Ok(Self {
             weights: Weights { tables: no_tables(build)?, params },
             unet,
@@ -111,7 +112,7 @@ impl Diffusion {
             sampler: config.sampler()?,
             config: config.clone(),
             shape,
-            draws: stream(build.seed, "diffusion.draws"),
+            draws,
         })
     }
 
@@ -140,8 +141,10 @@ impl Diffusion {
         let [c, d] = self.shape;
         let wanted = [steps.len() as i64, c, d];
         ensure!(z.size() == wanted, "rows {:?}, where {wanted:?} are needed", z.size());
-        let (net, device, draws) = (self.unet.inference(), z.device(), &mut self.draws);
-        let mut noise = |_: usize, rows: &[i64]| normal(&[rows.len() as i64, c, d], draws).to_device(device);
+        let (net, device, draws) = (self.unet.inference(), z.device(), &self.draws);
+        let mut noise = |_: usize, rows: &[i64]| {
+            normal(&[rows.len() as i64, c, d], &mut draws.borrow_mut()).to_device(device)
+        };
         self.sampler.run(z, steps, &|z, t| net.forward(z, t), &mut noise)
     }
 
@@ -168,6 +171,15 @@ struct Session<'a> {
     valid: &'a Feed,
     draws: Rng,
     valid_draws: Rng,
+}
+
+impl Resumable for Session<'_> {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.part("diffusion", &mut self.diffusion.weights)?;
+        carrier.part("optimizer", &mut self.optimizer)?;
+        carrier.part("draws", &mut self.draws)?;
+        carrier.part("valid_draws", &mut self.valid_draws)
+    }
 }
 
 impl Session<'_> {
@@ -238,7 +250,7 @@ impl RowSource for Diffusion {
 
     fn draw(&mut self, n: usize) -> Result<Tensor> {
         let [c, d] = self.shape;
-        let z = normal(&[n as i64, c, d], &mut self.draws).to_device(self.device());
+        let z = normal(&[n as i64, c, d], &mut self.draws.borrow_mut()).to_device(self.device());
         self.denoise(&z, &vec![self.config.timesteps - 1; n])
     }
 }

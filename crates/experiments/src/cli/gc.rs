@@ -46,6 +46,19 @@ pub(super) fn run(roots: &Roots, yes: bool) -> Result<()> {
             doomed.push((folder.clone(), "a stage that no finished run needs"));
         }
     }
+    for (id, folder, job) in store.idle_checkpoints()? {
+        let finished = store.has(&id, false) || store.has(&id, true);
+        let job = job.map(|job| Finished { id, folder: Some(folder.clone()), job });
+        let why = match job {
+            _ if finished => "checkpoints of a finished run",
+            None => "checkpoints of another version of this program",
+            Some(job) if !is_current(&job, roots, &catalog, &mut fingerprints)? => {
+                "checkpoints of older code or data"
+            }
+            Some(_) => continue,
+        };
+        doomed.push((folder, why));
+    }
     let mut bytes = 0;
     let mut out = String::new();
     for (path, why) in &doomed {

@@ -1,5 +1,5 @@
 //! What a worker tells the process that started it: lines of JSON on its standard output.
-use scenarec_train::Progress;
+use scenarec_train::{Checkpoints, Progress};
 use serde::{Deserialize, Serialize};
 use std::{
     cell::{Cell, RefCell},
@@ -36,19 +36,20 @@ impl Message {
     }
 }
 
-/// Tells progress about ten times a second.
+/// Tells progress about ten times a second, and keeps checkpoints.
 #[derive(Debug)]
 pub(super) struct Teller {
     done: Cell<u64>,
     told: RefCell<Instant>,
+    checkpoints: Checkpoints,
 }
 
 /// Between two lines about progress.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 impl Teller {
-    pub(super) fn new() -> Self {
-        Self { done: Cell::new(0), told: RefCell::new(Instant::now()) }
+    pub(super) fn new(checkpoints: Checkpoints) -> Self {
+        Self { done: Cell::new(0), told: RefCell::new(Instant::now()), checkpoints }
     }
 }
 
@@ -66,6 +67,10 @@ impl Progress for Teller {
             *told = Instant::now();
             Message::Done(self.done.get()).send();
         }
+    }
+
+    fn checkpoints(&self) -> Option<&Checkpoints> {
+        Some(&self.checkpoints)
     }
 }
 

@@ -1,4 +1,5 @@
 //! Executes what is missing of a plan, each job in a process of its own.
+mod checkpoints;
 mod display;
 mod export;
 mod interrupt;

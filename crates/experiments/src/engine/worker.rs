@@ -1,5 +1,8 @@
 //! The process that executes one job.
-use super::messages::{Message, Teller};
+use super::{
+    checkpoints,
+    messages::{Message, Teller},
+};
 use crate::{
     environment::Environment,
     id,
@@ -11,7 +14,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-use scenarec_train::{Measure, Recorder};
+use scenarec_train::{Measure, Progress, Recorder};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +23,6 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
-    time::Instant,
 };
 
 /// What a worker is told to do.
@@ -136,15 +138,15 @@ fn execute(file: &Path, roots: &Roots) -> Result<()> {
     let measures = out.join("measures.jsonl");
     let common = common(job, roots)?;
     let recorder = Recorder::create(&measures, common.clone())?;
-    let teller = Teller::new();
-    let start = Instant::now();
+    let teller = Teller::new(checkpoints::of(job, &id, &store)?);
     tracing::info!("{}", crate::plan::what(job));
     let context =
         JobContext { out: out.into(), inputs, roots: roots.data.clone(), recorder, progress: &teller };
     (recipe.execute)(job, context)?;
 
-    append_totals(&measures, &common, start.elapsed().as_secs_f64())?;
-    environment.end();
+    let checkpoints = teller.checkpoints().context("a teller keeps checkpoints")?;
+    append_totals(&measures, &common, checkpoints.seconds())?;
+    environment.end(checkpoints.resumed());
     write_json(&out.join("job.json"), &id::job_json(job)?)?;
     write_json(&out.join("environment.json"), &serde_json::to_value(&environment)?)?;
     fs::copy(&log, out.join("log.txt")).context("cannot copy the log")?;
@@ -153,7 +155,8 @@ fn execute(file: &Path, roots: &Roots) -> Result<()> {
     let tmp = tmp.keep();
     fs::rename(&tmp, &place)
         .with_context(|| format!("cannot rename {} to {}", tmp.display(), place.display()))?;
-    sync_folder(place.parent().context("a run has a parent folder")?)
+    sync_folder(place.parent().context("a run has a parent folder")?)?;
+    store.remove_checkpoints(&id)
 }
 
 /// Makes a stage where it does not exist, in a process of its own: what a job measures of itself is its own.
@@ -212,7 +215,8 @@ fn log_to(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Time and memory of the whole job, in the same file as its other numbers.
+/// Time and memory of the whole job, in the same file as its other numbers. The time is that of all processes whose work is
+/// part of it, the memory the last one's.
 fn append_totals(path: &Path, common: &Measure, seconds: f64) -> Result<()> {
     let mut file = OpenOptions::new().append(true).open(path).context("the job has removed its measures")?;
     let totals = [("wall_seconds", Some(seconds)), ("peak_rss_bytes", peak_rss())];

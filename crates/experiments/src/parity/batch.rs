@@ -49,7 +49,7 @@ pub(super) fn read_batch(schema: &Schema, inputs: &State, prefix: &str) -> Resul
         match field.kind {
             Kind::Id => {
                 let (ids, _) = ids(format!("{prefix}ids.{}", field.name), None)?;
-                batch.ids.push(Ids { ids, offsets: None, weights: None });
+                batch.ids.push(Ids { ids, ..Ids::default() });
             }
             Kind::Bag(pooling) => {
                 let len = if let Pooling::SumPadded { len } = pooling { len as usize } else { 0 };
@@ -85,21 +85,15 @@ fn sequence(ids: &[u32], len: usize) -> SequenceIds {
         .chunks(len)
         .map(|row| &row[..row.iter().rposition(|id| *id != 0).map_or(0, |last| last + 1)])
         .collect();
-    let mut offsets = vec![0];
-    for row in &rows {
-        let before = offsets[offsets.len() - 1];
-        offsets.extend((1..=len as u32).map(|place| before + place.min(row.len() as u32)));
-    }
     SequenceIds {
-        ids: Ids { ids: rows.concat(), offsets: Some(offsets), weights: None },
-        len,
+        ids: Ids { ids: rows.concat(), ..Ids::default() },
         lens: rows.iter().map(|row| row.len() as u32).collect(),
     }
 }
 
 /// Rows padded with 0 to one width; only padded pooling sums the padding.
 fn bag(ids: &[u32], width: usize, pooling: Pooling) -> Ids {
-    let mut out = Ids { ids: Vec::new(), offsets: Some(vec![0]), weights: None };
+    let mut out = Ids { offsets: Some(vec![0]), ..Ids::default() };
     let mut weights = Vec::new();
     for row in ids.chunks(width.max(1)) {
         let kept: Vec<u32> = match pooling {

@@ -6,6 +6,7 @@
 //!                      points.csv of a run that makes points
 //! runs/stages/<id>/    the same, and the stage's own files
 //! runs/.tmp-<id>-xxxx  being written; removed at the next start where its process is dead
+//! runs/.checkpoints/<id>/   what a run or stage that is not finished goes on from; removed when it is
 //! runs/.locks/<id>.lock, runs/.logs/<id>.log, runs/.failed/<id>.json
 //! ```
 mod points;
@@ -16,12 +17,15 @@ pub use points::Cloud;
 use crate::{environment::Environment, id, job::Job, spec::Best};
 use anyhow::{Context, Result};
 use published::{Published, PublishedRun};
-use scenarec_train::{CURVES, Epoch, Measure};
+use scenarec_train::{CURVES, Epoch, Measure, checkpoint::ABOUT};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
 };
+
+/// Folder of the checkpoints.
+const CHECKPOINTS: &str = ".checkpoints";
 
 /// Finished work: that of this checkout, and what is part of the repository.
 #[derive(Clone, Debug)]
@@ -88,6 +92,24 @@ impl Store {
         self.runs.join(".logs").join(format!("{id}.log"))
     }
 
+    /// Where a run or stage keeps its checkpoints.
+    pub fn checkpoints(&self, id: &str) -> PathBuf {
+        self.runs.join(CHECKPOINTS).join(id)
+    }
+
+    /// Removes the checkpoints of a run or stage, where there are any.
+    pub fn remove_checkpoints(&self, id: &str) -> Result<()> {
+        remove(&self.checkpoints(id))
+    }
+
+    /// Checkpoints that no process uses at the moment, with the job that goes on from them, where this program can read
+    /// it.
+    pub fn idle_checkpoints(&self) -> Result<Vec<(String, PathBuf, Option<Job>)>> {
+        let all = entries(&self.runs.join(CHECKPOINTS))?.into_iter();
+        let idle = all.filter(|(id, _)| self.try_lock(id).is_some());
+        Ok(idle.map(|(id, path)| (id, path.clone(), read_json(&path.join(ABOUT)))).collect())
+    }
+
     /// Locks `id` for this process until the file is dropped; `wait` is called where another process has it.
     pub fn lock(&self, id: &str, wait: impl FnOnce()) -> Result<File> {
         let path = self.runs.join(".locks").join(format!("{id}.lock"));
@@ -129,12 +151,7 @@ impl Store {
             let Some(rest) = name.strip_prefix(".tmp-") else { continue };
             // The lock is held while the folder goes: no worker can start to fill it.
             if let Some(_lock) = self.try_lock(rest.split('-').next().unwrap_or_default()) {
-                match fs::remove_dir_all(&path) {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(e).with_context(|| format!("cannot remove {}", path.display()));
-                    }
-                    _ => {}
-                }
+                remove(&path)?;
             }
         }
         Ok(())
@@ -267,13 +284,27 @@ impl Store {
     }
 }
 
+/// Removes a folder, where it exists.
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn is_id(name: &str) -> bool {
     name.len() == id::DIGITS && name.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The settings of the finished run or stage in a folder, where this program can read them.
 fn read_job(folder: &Path) -> Option<Job> {
-    serde_json::from_slice(&fs::read(folder.join("job.json")).ok()?).ok()
+    read_json(&folder.join("job.json"))
+}
+
+fn read_json(path: &Path) -> Option<Job> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
 fn read_measures(folder: &Path) -> Result<Vec<Measure>> {

@@ -11,7 +11,8 @@ use rand::seq::SliceRandom;
 use scenarec_data::Dataset;
 use scenarec_diffusion::Csdm;
 use scenarec_train::{
-    Build, Epochs, Feed, OptimSpec, Optimizer, Progress, Stopping, cold::Generator, fit, rng, to_vec,
+    Build, Carrier, Epochs, Feed, OptimSpec, Optimizer, Progress, Resumable, Stopping, cold::Generator, fit,
+    rng, to_vec,
 };
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
@@ -144,6 +145,12 @@ struct Learner<'a> {
     strength: f64,
 }
 
+impl Resumable for Learner<'_> {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        self.csdm.weights().carry(carrier)
+    }
+}
+
 impl<'a> Learner<'a> {
     fn new(items: &Items, trained: &'a Trained, learn: &[u32], options: &WarmOptions) -> Result<Self> {
         let data = dataset(items, learn, options.min_count)?;
@@ -172,11 +179,11 @@ impl<'a> Learner<'a> {
         stop: Option<&[u32]>,
         progress: &dyn Progress,
     ) -> Result<usize> {
-        let mut optimizer =
+        let optimizer =
             Optimizer::new(OptimSpec::adam(options.lr, options.weight_decay), self.csdm.weights());
         let mut shuffle = rng::stream(options.seed, "warm.shuffle");
         let epochs = Epochs { epochs: options.epochs, batch: options.batch, iters: 1 };
-        let mut score = |learner: &mut &mut Self| match stop {
+        let mut score = |(learner, _): &mut (&mut Self, Optimizer)| match stop {
             Some(stop) => Ok(-learner.error(stop)?),
             None => Ok(0.0),
         };
@@ -184,18 +191,18 @@ impl<'a> Learner<'a> {
             keep_last: false,
             patience: options.patience,
             score: &mut score,
-            snapshot: |learner| learner.csdm.weights().state(),
-            restore: |learner, state| learner.csdm.weights().load(state, ""),
+            snapshot: |(learner, _)| learner.csdm.weights().state(),
+            restore: |(learner, _), state| learner.csdm.weights().load(state, ""),
         };
         let feed = self.feed(learn);
         let done = fit(
             what,
-            &mut &mut *self,
+            &mut (&mut *self, optimizer),
             &feed,
             epochs,
             &mut shuffle,
             progress,
-            |learner, batch, _| {
+            |(learner, optimizer), batch, _| {
                 // The first field's ids are the items' numbers.
                 let target = (learner.trained.rows(&batch.ids[0].ids) - &learner.mean) / learner.deviation;
                 let csdm = &mut learner.csdm;

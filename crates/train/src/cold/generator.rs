@@ -3,6 +3,7 @@
 use super::{ColdItemMethod, ColdItems};
 use crate::{
     batch::Batch,
+    checkpoint::{Carrier, Resumable},
     embedding::Embedded,
     feed::Feed,
     fit::{Epochs, Trained, fit},
@@ -43,13 +44,19 @@ impl GeneratorBatch<'_> {
 
 /// Makes item-id embeddings from side information.
 pub trait Generator {
-    /// What is trained.
+    /// What is trained, with all the streams that losses draw from.
     fn weights(&mut self) -> &mut Weights;
 
     /// The training loss of a batch, a scalar.
+    ///
+    /// # Errors
+    /// What the generator cannot compute; the training ends.
     fn loss(&mut self, net: &Net, batch: &GeneratorBatch<'_>) -> Result<Tensor>;
 
     /// An item-id embedding per row, `[B, d]`, for overwriting the net's.
+    ///
+    /// # Errors
+    /// What the generator cannot compute; no row is overwritten by it.
     fn generate(&mut self, batch: &Batch, embedded: &Embedded) -> Result<Tensor>;
 }
 
@@ -89,13 +96,22 @@ impl<G: Generator> Generated<G> {
     ) -> Result<()> {
         let epochs = Epochs { epochs, batch: items.training.batch, iters: self.schedule.iters };
         let mut rng = rng::stream(items.seed, &format!("shuffle.{stage}"));
-        let generator = &mut self.generator;
-        let mut optimizer = Optimizer::new(items.training.optim, generator.weights());
-        against_frozen(net, items, stage, rows, epochs, &mut rng, |net, batch| {
-            let loss = generator.loss(net, batch)?;
-            optimizer.step(&loss, generator.weights())?;
-            Ok(loss)
-        })
+        let optimizer = Optimizer::new(items.training.optim, self.generator.weights());
+        let mut learner = (self, optimizer);
+        against_frozen(
+            net,
+            items,
+            stage,
+            rows,
+            epochs,
+            &mut rng,
+            &mut learner,
+            |net, (own, optimizer), batch| {
+                let loss = own.generator.loss(net, batch)?;
+                optimizer.step(&loss, own.generator.weights())?;
+                Ok(loss)
+            },
+        )
     }
 
     fn overwrite(&mut self, net: &mut Net, items: &ColdItems<'_>) -> Result<()> {
@@ -104,17 +120,27 @@ impl<G: Generator> Generated<G> {
     }
 }
 
-/// Trains something against the frozen net: for every batch of `rows`, shuffled by `rng`, `step` takes one optimiser step
+impl<G: Generator> Resumable for Generated<G> {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        self.generator.weights().carry(carrier)
+    }
+}
+
+/// Trains `learner` against the frozen net: for every batch of `rows`, shuffled by `rng`, `step` takes one optimiser step
 /// and returns its loss. The released programs freeze the net's weights but leave batch norm and dropout in training
 /// mode.
-pub fn against_frozen(
+///
+/// # Errors
+/// Data without item ids, and as [`fit`].
+pub fn against_frozen<L: Resumable>(
     net: &mut Net,
     items: &mut ColdItems<'_>,
     stage: &str,
     rows: &Feed,
     epochs: Epochs,
     rng: &mut Rng,
-    mut step: impl FnMut(&mut Net, &GeneratorBatch<'_>) -> Result<Tensor>,
+    learner: &mut L,
+    mut step: impl FnMut(&mut Net, &mut L, &GeneratorBatch<'_>) -> Result<Tensor>,
 ) -> Result<()> {
     let item = item_slot(net, items.schema)? as i64;
     let frozen = net.weights.freeze(&["*"], Mode::Train)?;
@@ -122,17 +148,17 @@ pub fn against_frozen(
     let mut prepared: Option<(Embedded, Tensor)> = None;
     let trained = fit(
         stage,
-        net,
+        &mut (net, learner),
         rows,
         epochs,
         rng,
         items.progress,
-        |net, batch, iteration| {
+        |(net, learner), batch, iteration| {
             if iteration == 0 {
                 prepared = Some((net.weights.tables.embed(batch), labels(batch, device)));
             }
             let (embedded, labels) = prepared.as_ref().context("a batch begins with iteration 0")?;
-            step(net, &GeneratorBatch { batch, embedded, labels, item, net_train: frozen.train() })
+            step(net, learner, &GeneratorBatch { batch, embedded, labels, item, net_train: frozen.train() })
         },
         None,
     )?;
@@ -140,6 +166,9 @@ pub fn against_frozen(
 }
 
 /// Overwrites the net's rows of `ids` by what `generate` makes of `rows`, a row of the data for each: `[B, d]` of a batch.
+///
+/// # Errors
+/// Data without item ids, rows that cannot be read, errors of `generate`, and vectors of another number or width than rows.
 pub fn overwrite(
     net: &mut Net,
     items: &ColdItems<'_>,
@@ -180,6 +209,9 @@ impl<G: Generator> ColdItemMethod for Generated<G> {
 }
 
 /// Name of a net's table of item ids.
+///
+/// # Errors
+/// Data without item ids.
 pub fn item_table(schema: &Schema) -> Result<String> {
     let id = schema.item_id.as_deref().context("the data have no item id")?;
     let table = schema.field(id).and_then(|(_, f)| f.table.as_deref()).context("the item id has no table")?;
@@ -187,12 +219,18 @@ pub fn item_table(schema: &Schema) -> Result<String> {
 }
 
 /// Place of the item id in a net's [`Embedded::fields`], and in [`Batch::ids`], since nets embed every field.
+///
+/// # Errors
+/// Data without item ids, or a net that does not embed them.
 pub fn item_slot(net: &Net, schema: &Schema) -> Result<usize> {
     let id = schema.item_id.as_deref().context("the data have no item id")?;
     net.weights.tables.slot(id).context("the net does not embed the item id")
 }
 
 /// Records what a loop cost, and its learning curve.
+///
+/// # Errors
+/// As [`Recorder::record`](crate::Recorder::record).
 pub fn record(items: &mut ColdItems<'_>, stage: &str, trained: &Trained) -> Result<()> {
     let rate = trained.samples as f64 / trained.seconds.max(1e-9);
     let loss = trained.losses.last().copied().unwrap_or_default();

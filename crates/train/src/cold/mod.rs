@@ -48,6 +48,9 @@ pub struct ColdItems<'a> {
 pub trait ColdItemMethod {
     /// Trains the net on the old items' rows. A method that does this in a way of its own says so in its registry entry;
     /// the others share one pre-trained net.
+    ///
+    /// # Errors
+    /// What a training ends with; the run ends too.
     fn pretrain(&mut self, net: &mut Net, items: &mut ColdItems<'_>) -> Result<()> {
         supervised(net, items, "pretrain", items.base)
     }
@@ -58,11 +61,17 @@ pub trait ColdItemMethod {
     }
 
     /// Between pre-training and the cold evaluation: typically trains a generator and overwrites new items' rows.
+    ///
+    /// # Errors
+    /// As [`pretrain`](Self::pretrain).
     fn after_pretrain(&mut self, _: &mut Net, _: &mut ColdItems<'_>) -> Result<()> {
         Ok(())
     }
 
     /// Learns from a warm phase's rows: the item-id table alone.
+    ///
+    /// # Errors
+    /// As [`pretrain`](Self::pretrain).
     fn fine_tune(
         &mut self,
         net: &mut Net,
@@ -74,6 +83,9 @@ pub trait ColdItemMethod {
     }
 
     /// Between the fine-tune on a warm phase's rows and its evaluation.
+    ///
+    /// # Errors
+    /// As [`pretrain`](Self::pretrain).
     fn after_phase(&mut self, _: &mut Net, _: &mut ColdItems<'_>, _: &str, _: &Feed) -> Result<()> {
         Ok(())
     }

@@ -45,11 +45,17 @@ pub struct SideFields {
 
 impl SideFields {
     /// For batches in which all fields of `schema` are embedded with width `dim`: a net's.
+    ///
+    /// # Errors
+    /// Data without side information for this choice.
     pub fn in_net(schema: &Schema, choice: SideChoice, dim: usize) -> Result<Self> {
         Self::among(schema, choice, dim, |_| true)
     }
 
     /// For batches in which the side information alone is embedded with width `dim`.
+    ///
+    /// # Errors
+    /// Data without side information for this choice.
     pub fn alone(schema: &Schema, choice: SideChoice, dim: usize) -> Result<Self> {
         Self::among(schema, choice, dim, |name| choice.wants(schema, name))
     }
@@ -103,6 +109,9 @@ pub struct Side {
 impl Side {
     /// The side information of `schema`'s items with tables `side.<table>` of width `dim`, N(0, 1). `frequency` names the
     /// real field that generators take as the item's frequency.
+    ///
+    /// # Errors
+    /// Data without item ids, side information for this choice or a real field called `frequency`.
     pub fn new(
         schema: &Schema,
         choice: SideChoice,

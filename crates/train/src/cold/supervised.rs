@@ -2,6 +2,7 @@
 use super::{ColdItems, generator::record};
 use crate::{
     batch::Batch,
+    checkpoint::Resumable,
     embedding::Embedded,
     feed::Feed,
     fit::{Epochs, fit},
@@ -25,33 +26,40 @@ pub struct Training {
 }
 
 /// Trains whatever of the net is not frozen on the click loss, the net in training mode.
+///
+/// # Errors
+/// As [`fit`].
 pub fn supervised(net: &mut Net, items: &mut ColdItems<'_>, stage: &str, rows: &Feed) -> Result<()> {
-    supervised_with(net, items, stage, rows, |net, batch| {
+    supervised_with(net, items, stage, rows, &mut (), |net, (), batch| {
         Ok(net.weights.tables.embed_with(batch, true, None))
     })
 }
 
-/// [`supervised`] with a look-up of the caller's own.
-pub fn supervised_with(
+/// [`supervised`] with a look-up of the caller's own, which may change `own`.
+///
+/// # Errors
+/// As [`fit`]; errors of `embed`.
+pub fn supervised_with<O: Resumable>(
     net: &mut Net,
     items: &mut ColdItems<'_>,
     stage: &str,
     rows: &Feed,
-    mut embed: impl FnMut(&mut Net, &Batch) -> Result<Embedded>,
+    own: &mut O,
+    mut embed: impl FnMut(&mut Net, &mut O, &Batch) -> Result<Embedded>,
 ) -> Result<()> {
     let Training { epochs, batch, optim } = items.training;
-    let mut optimizer = Optimizer::new(optim, &mut net.weights);
+    let optimizer = Optimizer::new(optim, &mut net.weights);
     let mut rng = rng::stream(items.seed, &format!("shuffle.{stage}"));
     let device = net.weights.params.device();
     let trained = fit(
         stage,
-        net,
+        &mut (net, own, optimizer),
         rows,
         Epochs { epochs, batch, iters: 1 },
         &mut rng,
         items.progress,
-        |net, batch, _| {
-            let x = embed(net, batch)?;
+        |(net, own, optimizer), batch, _| {
+            let x = embed(net, own, batch)?;
             let loss = loss(&net.forward(&x, true), &labels(batch, device));
             optimizer.step(&loss, &mut net.weights)?;
             Ok(loss)
@@ -62,6 +70,9 @@ pub fn supervised_with(
 }
 
 /// Only item ids learn; the rest stays, but in training mode, as in the released programs.
+///
+/// # Errors
+/// Data without item ids, and as [`fit`].
 pub fn fine_tune_items(net: &mut Net, items: &mut ColdItems<'_>, phase: &str, rows: &Feed) -> Result<()> {
     let table = super::generator::item_table(items.schema)?;
     let _frozen = net.weights.freeze_all_but(&[&table], Mode::Train)?;

@@ -1,5 +1,6 @@
 //! What a model sees of a batch.
 use super::Groups;
+use crate::nn::Segments;
 use std::rc::Rc;
 use tch::Tensor;
 
@@ -20,13 +21,31 @@ pub struct Embedded {
     pub groups: Rc<Groups>,
 }
 
-/// A sequence field of a batch.
+/// A sequence field of a batch, N tokens of all rows together.
 #[derive(Debug)]
 pub struct EmbeddedSequence {
-    /// `[B, L, d]`, 0 at padding, which stands behind a row's tokens.
+    /// `[N, d]`, row behind row.
     pub x: Tensor,
-    /// 1 where there is a token, 0 at padding, `[B, L]`.
-    pub mask: Tensor,
+    /// Which token is which row's.
+    pub rows: Rc<Segments>,
+}
+
+impl EmbeddedSequence {
+    /// Other vectors for the same tokens.
+    ///
+    /// # Shapes
+    /// x `[N, d]`
+    pub fn with(&self, x: Tensor) -> Self {
+        Self { x, rows: self.rows.clone() }
+    }
+
+    /// The tokens of a row side by side, 0 behind them.
+    ///
+    /// # Shapes
+    /// -> `[B, L, d]`, L the most tokens of a row, at least 1
+    pub fn padded(&self) -> Tensor {
+        self.rows.padded(&self.x)
+    }
 }
 
 impl Embedded {
@@ -55,10 +74,7 @@ impl Embedded {
     }
 
     fn with_fields(&self, fields: Tensor) -> Self {
-        let sequences = self
-            .sequences
-            .iter()
-            .map(|s| EmbeddedSequence { x: s.x.shallow_clone(), mask: s.mask.shallow_clone() });
+        let sequences = self.sequences.iter().map(|s| s.with(s.x.shallow_clone()));
         Self {
             fields,
             linear: self.linear.shallow_clone(),

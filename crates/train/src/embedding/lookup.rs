@@ -1,10 +1,12 @@
 //! Ids of a batch to vectors.
 use super::{EmbeddedSequence, FeatureEmbedding, NamedTable, Store};
 use crate::{
-    batch::{Batch, Ids},
+    batch::{Batch, Ids, SequenceIds},
     memory,
+    nn::Segments,
     table::Bags,
 };
+use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
 
 /// A field's ids and the table they index.
@@ -81,7 +83,8 @@ impl FeatureEmbedding {
         let (track, dim) = (track && !frozen.get(), store.dim());
         let d = dim as i64;
         if let Store::Dense(weight) = store {
-            return dense_lookup(weight, ids, track, self.device).reshape([b, 1, d]);
+            let index = self.resident.ids(ids, self.device);
+            return dense_lookup(weight, &index, ids, track).reshape([b, 1, d]);
         }
         let leaf = Tensor::empty([b, 1, d], (Kind::Float, Device::Cpu));
         memory::with_slice_mut(&leaf, |out| self.read(table, ids, out, dim));
@@ -93,14 +96,23 @@ impl FeatureEmbedding {
         leaf
     }
 
-    pub(super) fn sequence(&mut self, batch: &Batch, at: usize, track: bool) -> EmbeddedSequence {
-        let FieldSource { entry, table, .. } = self.sequences[at];
-        let source = &batch.sequences[entry];
-        let (b, l, d) = (batch.rows as i64, source.len as i64, self.dim as i64);
-        let x = self.vector(table, &source.ids, b * l, track).reshape([b, l, d]);
-        let row = |n: u32| (0..source.len as u32).map(move |place| f32::from(u8::from(place < n)));
-        let mask: Vec<f32> = source.lens.iter().copied().flat_map(row).collect();
-        EmbeddedSequence { x, mask: Tensor::from_slice(&mask).reshape([b, l]).to_device(self.device) }
+    pub(super) fn sequences(&mut self, batch: &Batch, track: bool) -> Vec<EmbeddedSequence> {
+        let mut known: Option<(&[u32], Rc<Segments>)> = None;
+        let mut all = Vec::new();
+        for at in 0..self.sequences.len() {
+            let FieldSource { entry, table, .. } = self.sequences[at];
+            let SequenceIds { ids, lens } = &batch.sequences[entry];
+            // Items, their brands and so on are as many.
+            let rows = match &known {
+                Some((of, rows)) if of == lens => rows.clone(),
+                _ => Rc::new(Segments::new(lens, self.device)),
+            };
+            let tokens = lens.iter().map(|n| i64::from(*n)).sum();
+            let x = self.vector(table, ids, tokens, track).squeeze_dim(1);
+            all.push(EmbeddedSequence { x, rows: rows.clone() });
+            known = Some((lens, rows));
+        }
+        all
     }
 
     pub(super) fn read(&mut self, table: usize, ids: &Ids, out: &mut [f32], stride: usize) {
@@ -120,17 +132,16 @@ pub(super) fn ids_tensor(ids: &[u32], device: Device) -> Tensor {
     Tensor::from_slice(&ids).to_device(device)
 }
 
-fn dense_lookup(weight: &Tensor, ids: &Ids, track: bool, device: Device) -> Tensor {
-    let weight = if track { weight.shallow_clone() } else { weight.detach() };
-    let index = ids_tensor(&ids.ids, device);
+fn dense_lookup(weight: &Tensor, index: &Tensor, ids: &Ids, track: bool) -> Tensor {
+    let (weight, device) = (if track { weight.shallow_clone() } else { weight.detach() }, weight.device());
     match &ids.offsets {
-        None => weight.index_select(0, &index),
+        None => weight.index_select(0, index),
         Some(offsets) => {
             let weights = ids.weights.as_ref().map(|w| Tensor::from_slice(w).to_device(device));
             let sum = 0;
             let offsets = ids_tensor(offsets, device);
             Tensor::embedding_bag_padding_idx(
-                &weight, &index, &offsets, false, sum, false, weights, true, None,
+                &weight, index, &offsets, false, sum, false, weights, true, None,
             )
             .0
         }

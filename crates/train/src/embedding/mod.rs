@@ -3,6 +3,7 @@
 mod embedded;
 mod groups;
 mod lookup;
+mod resident;
 mod rows;
 mod tensors;
 mod training;
@@ -14,6 +15,7 @@ pub(crate) use lookup::Lookup;
 use crate::{batch::Batch, init::InitScheme, rng, table::EmbeddingTable};
 use anyhow::{Context, Result, ensure};
 use lookup::FieldSource;
+use resident::Resident;
 use scenarec_data::{Kind as FieldKind, Schema};
 use std::{cell::Cell, rc::Rc};
 use tch::{Device, Kind, Tensor};
@@ -94,11 +96,16 @@ pub struct FeatureEmbedding {
     scenarios: usize,
     device: Device,
     pending: Vec<Lookup>,
+    /// For dense tables.
+    resident: Resident,
 }
 
 impl FeatureEmbedding {
     /// Tables of width `dim` for the fields that `wanted` picks, named `<prefix><table>`. Initial values are N(0, 1), as
     /// `torch.nn.Embedding`'s, unless `scheme` says otherwise, from streams of `seed`.
+    ///
+    /// # Errors
+    /// Fields that name tables the schema lacks; deferred tables on another device than a CPU.
     pub fn new(
         schema: &Schema,
         wanted: impl Fn(&str) -> bool,
@@ -123,6 +130,7 @@ impl FeatureEmbedding {
             scenarios: schema.scenarios.len(),
             device,
             pending: Vec::new(),
+            resident: Resident::default(),
         };
         all.add(tables, dim, scheme, seed, backend);
         Ok(all)
@@ -130,6 +138,9 @@ impl FeatureEmbedding {
 
     /// The same with a scalar weight per id of every field, as the first-order terms of factorisation machines have: tables
     /// of width 1, named `<prefix><table>`, which begin, learn, freeze and are saved as the others do.
+    ///
+    /// # Errors
+    /// Fields that name tables the schema lacks.
     pub fn with_linear(
         mut self,
         schema: &Schema,
@@ -194,7 +205,7 @@ impl FeatureEmbedding {
             // A replaced vector is still that id's, with its weight.
             linear => self.vectors(linear, 1, batch, track, None).squeeze_dim(2),
         };
-        let sequences = (0..self.sequences.len()).map(|s| self.sequence(batch, s, track)).collect();
+        let sequences = self.sequences(batch, track);
         let b = batch.rows as i64;
         let reals =
             Tensor::from_slice(&batch.reals).reshape([b, (batch.reals.len() / batch.rows.max(1)) as i64]);

@@ -19,11 +19,17 @@ impl FeatureEmbedding {
     }
 
     /// Number of rows of the table called `name`.
+    ///
+    /// # Errors
+    /// Where no table has this name.
     pub fn rows(&self, name: &str) -> Result<usize> {
         Ok(self.tables[self.table(name)?].store.rows())
     }
 
     /// Overwrites rows of a table by `values` `[ids, d]`; the optimiser's state of these rows stays.
+    ///
+    /// # Errors
+    /// Where no table has this name, or `values` have another shape.
     pub fn set_rows(&mut self, name: &str, ids: &[u32], values: &Tensor) -> Result<()> {
         let at = self.table(name)?;
         let store = &mut self.tables[at].store;
@@ -41,6 +47,9 @@ impl FeatureEmbedding {
     }
 
     /// The vectors of `ids` in the table called `name`, `[ids, d]`, without gradients.
+    ///
+    /// # Errors
+    /// Where no table has this name.
     pub fn get_rows(&mut self, name: &str, ids: &[u32]) -> Result<Tensor> {
         let at = self.table(name)?;
         let store = &self.tables[at].store;
@@ -49,12 +58,15 @@ impl FeatureEmbedding {
         }
         let dim = store.dim();
         let out = Tensor::empty([ids.len() as i64, dim as i64], (Kind::Float, Device::Cpu));
-        let ids = Ids { ids: ids.to_vec(), offsets: None, weights: None };
+        let ids = Ids { ids: ids.to_vec(), ..Ids::default() };
         memory::with_slice_mut(&out, |values| self.read(at, &ids, values, dim));
         Ok(out)
     }
 
     /// The mean of all rows of the table called `name`, `[1, d]`, without gradients.
+    ///
+    /// # Errors
+    /// Where no table has this name.
     pub fn mean(&mut self, name: &str) -> Result<Tensor> {
         let at = self.table(name)?;
         Ok(match &mut self.tables[at].store {
@@ -76,6 +88,9 @@ impl FeatureEmbedding {
     }
 
     /// Takes over the values of `state` under `prefix`; an optimiser's state is dropped.
+    ///
+    /// # Errors
+    /// A table that `state` lacks or has in another shape.
     pub fn load(&mut self, state: &State, prefix: &str) -> Result<()> {
         for NamedTable { name: own, store, .. } in &mut self.tables {
             let name = format!("{prefix}{own}");

@@ -2,7 +2,7 @@
 //!
 //! Shapes: B rows, L ids or tokens, M ids of a token, d width.
 use super::{Embedded, EmbeddedSequence, FeatureEmbedding, FieldSource, Groups};
-use crate::{params::State, serving::Named};
+use crate::{nn::Segments, params::State, serving::Named};
 use scenarec_data::{Kind as FieldKind, Pooling, Schema};
 use std::rc::Rc;
 use tch::{Kind, Tensor};
@@ -95,9 +95,9 @@ fn pooled(table: &Tensor, list: &List<'_>, pooling: Pooling) -> Tensor {
     }
 }
 
-/// -> [B, L, d].
+/// N tokens of all rows -> [N, d].
 fn sequence(table: &Tensor, list: &List<'_>) -> EmbeddedSequence {
-    let mask = list.mask();
+    let rows = Segments::indexed(&list.mask(), list.length);
     let mut x = list.vectors(table);
     if let Some(weights) = list.weights {
         x *= weights.unsqueeze(-1);
@@ -105,5 +105,5 @@ fn sequence(table: &Tensor, list: &List<'_>) -> EmbeddedSequence {
     if list.ids.dim() == 3 {
         x = x.sum_dim_intlist([2i64].as_slice(), false, Kind::Float);
     }
-    EmbeddedSequence { x: x * mask.unsqueeze(2), mask }
+    EmbeddedSequence { x: rows.gathered(&x), rows: Rc::new(rows) }
 }

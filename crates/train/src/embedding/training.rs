@@ -1,6 +1,12 @@
 //! What optimisers ask of the tables.
 use super::{FeatureEmbedding, Lookup, NamedTable, Store, lookup::bags};
-use crate::{memory, params::State, table::Rule};
+use crate::{
+    checkpoint::{Carrier, Resumable},
+    memory,
+    params::State,
+    table::Rule,
+};
+use anyhow::Result;
 use std::{cell::Cell, rc::Rc};
 use tch::Tensor;
 
@@ -79,5 +85,18 @@ impl FeatureEmbedding {
             }
         }
         out
+    }
+}
+
+impl Resumable for FeatureEmbedding {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        self.pending.clear();
+        for NamedTable { name, store, .. } in &mut self.tables {
+            match store {
+                Store::Deferred(table) => carrier.part(name, &mut **table)?,
+                Store::Dense(weight) => carrier.tensor(name, weight)?,
+            }
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! Rows become a batch of plain numbers.
-use crate::batch::{Batch, Ids, SequenceIds};
+use crate::batch::{Batch, ColumnRows, Ids, SequenceIds};
 use crate::scope::Scope;
 use scenarec_data::{Column, Dataset, Kind, Pooling, Sequence};
+use std::sync::Arc;
 
 /// Where the columns of a batch's rows are.
 pub(super) trait Places {
@@ -69,7 +70,7 @@ pub(super) fn gather(
                     let (group, row) = places.at(b);
                     columns[group][row]
                 });
-                batch.ids.push(Ids { ids: ids.collect(), offsets: None, weights: None });
+                batch.ids.push(Ids { ids: ids.collect(), ..Ids::default() });
             }
             Kind::Bag(pooling) => {
                 let columns = of_kind!(
@@ -104,8 +105,19 @@ pub(super) fn gather(
     batch
 }
 
+/// Says of a batch's ids that they are those of `rows` of `data`.
+pub(super) fn note_source(batch: &mut Batch, data: &Arc<Dataset>, rows: Vec<u32>) {
+    let rows: Arc<[u32]> = rows.into();
+    let embedded = data.schema.fields.iter().enumerate();
+    let embedded = embedded.filter(|(_, field)| matches!(field.kind, Kind::Id | Kind::Bag(_)));
+    for (ids, (field, of)) in batch.ids.iter_mut().zip(embedded) {
+        let source = || ColumnRows { data: data.clone(), field, rows: rows.clone() };
+        ids.source = matches!(of.kind, Kind::Id).then(source);
+    }
+}
+
 fn bag<'a>(rows: impl Iterator<Item = (&'a [u32], Option<&'a [f32]>)>, pooling: Pooling) -> Ids {
-    let mut out = Ids { ids: Vec::new(), offsets: Some(vec![0]), weights: None };
+    let mut out = Ids { offsets: Some(vec![0]), ..Ids::default() };
     let mut out_weights = Vec::new();
     let ends = out.offsets.as_mut().expect("just set");
     for (ids, weights) in rows {
@@ -138,25 +150,24 @@ fn sequence(groups: &[&Sequence], places: &impl Places, max_len: u32) -> Sequenc
         let (start, end) = (spans.start[row], spans.end[row]);
         start.max(end.saturating_sub(max_len))..end
     };
-    let rows = places.len();
-    let lens: Vec<u32> = (0..rows).map(|b| recent(b).len() as u32).collect();
-    let len = lens.iter().copied().max().unwrap_or(0).max(1) as usize;
-    let mut ids =
-        Ids { ids: Vec::new(), offsets: None, weights: tokens.weights.as_ref().map(|_| Vec::new()) };
-    let mut offsets = Vec::with_capacity(rows * len + 1);
-    offsets.push(0);
-    for b in 0..rows {
-        let row = recent(b);
-        let padding = len - row.len();
-        for token in row {
-            let range = tokens.range(token as usize);
-            ids.ids.extend_from_slice(&tokens.values[range.clone()]);
-            if let (Some(out), Some(weights)) = (&mut ids.weights, &tokens.weights) {
-                out.extend_from_slice(&weights[range]);
-            }
-            offsets.push(ids.ids.len() as u32);
+    let rows = 0..places.len();
+    let lens: Vec<u32> = rows.clone().map(|b| recent(b).len() as u32).collect();
+    let mut ids = Ids {
+        offsets: tokens.offsets.as_ref().map(|_| vec![0]),
+        weights: tokens.weights.as_ref().map(|_| Vec::new()),
+        ..Ids::default()
+    };
+    // The ids of a row's tokens stand side by side, whether a token has one or several.
+    for row in rows.map(recent).filter(|row| !row.is_empty()) {
+        let before = ids.ids.len() as u32;
+        let range = tokens.range(row.start as usize).start..tokens.range(row.end as usize - 1).end;
+        ids.ids.extend_from_slice(&tokens.values[range.clone()]);
+        if let (Some(out), Some(weights)) = (&mut ids.weights, &tokens.weights) {
+            out.extend_from_slice(&weights[range.clone()]);
         }
-        offsets.extend(std::iter::repeat_n(ids.ids.len() as u32, padding));
+        if let Some(ends) = &mut ids.offsets {
+            ends.extend(row.map(|token| before + (tokens.range(token as usize).end - range.start) as u32));
+        }
     }
-    SequenceIds { ids: Ids { offsets: Some(offsets), ..ids }, len, lens }
+    SequenceIds { ids, lens }
 }

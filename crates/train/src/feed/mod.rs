@@ -3,6 +3,7 @@ mod gather;
 mod streamed;
 
 use crate::batch::Batch;
+use crate::checkpoint::{Carrier, Resumable};
 use crate::{rng::Rng, scope::Scope};
 use anyhow::{Context, Result, anyhow};
 use gather::Resident;
@@ -65,6 +66,15 @@ impl Feed {
         &self.rows
     }
 
+    /// The rows' labels, 0 or 1, of one of the scope's tasks, `[rows]` in the feed's own order.
+    ///
+    /// # Panics
+    /// Where the scope has no task with this number.
+    pub fn labels(&self, task: usize) -> Vec<u8> {
+        let labels = &self.data.labels[self.scope.tasks[task]];
+        self.rows.iter().map(|row| labels[*row as usize]).collect()
+    }
+
     /// Whether two feeds of as many rows, shuffled by the same stream, come in the same order.
     pub fn keeps_partners(&self) -> bool {
         !self.is_streamed()
@@ -121,7 +131,11 @@ impl Feed {
     fn gather(&self, columns: &InMemory<'_>, places: &[u32]) -> Batch {
         let rows: Vec<u32> = places.iter().map(|place| self.rows[*place as usize]).collect();
         let own = if columns.whole { &rows[..] } else { places };
-        gather::gather(&self.data, &self.scope, &rows, &[columns.columns], &Resident(own))
+        let mut batch = gather::gather(&self.data, &self.scope, &rows, &[columns.columns], &Resident(own));
+        if columns.whole {
+            gather::note_source(&mut batch, &self.data, rows);
+        }
+        batch
     }
 
     /// Sends every batch of `size` places of `order`. The receiver is gone when the consumer stopped early; then there is nothing
@@ -179,6 +193,26 @@ impl Batches {
     }
 }
 
+impl Batches {
+    /// Leaves out the next `n` batches, which have been seen already.
+    pub fn pass_over(&mut self, n: u64) -> Result<()> {
+        for _ in 0..n {
+            self.next().context("there are fewer batches than have been seen")??;
+        }
+        Ok(())
+    }
+}
+
+/// Batches that another loop than theirs steps through.
+impl Resumable for Batches {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        let mut left = self.left;
+        carrier.number("left", &mut left)?;
+        let seen = self.left.checked_sub(left).context("there are fewer batches than have been seen")?;
+        self.pass_over(seen)
+    }
+}
+
 impl Iterator for Batches {
     type Item = Result<Batch>;
 
@@ -200,6 +234,9 @@ pub fn gather(data: &Arc<Dataset>, rows: &[u32]) -> Result<Batch> {
 
 /// Refuses a dataset whose columns do not fit its schema, before any batch is gathered. Those in a file were looked at when it was
 /// written.
+///
+/// # Errors
+/// The first field whose column does not fit, and why.
 pub fn check(data: &Dataset) -> Result<()> {
     let Columns::Resident(columns) = &data.columns else { return Ok(()) };
     scenarec_data::check_columns(&data.schema, columns, data.rows())

@@ -7,6 +7,9 @@ use scenarec_data::sort_by_key;
 
 /// The exact AUC of `scores` `[n]` (any increasing function of the prediction: logits will do) against `labels` `[n]`
 /// of 0 and 1. Ties count half. `None` if a class is absent.
+///
+/// # Errors
+/// Scores that are NaN, labels other than 0 and 1, lists of different lengths.
 pub fn auc(scores: &[f32], labels: &[u8]) -> Result<Option<f64>, MetricError> {
     check(scores, labels, |label| label <= 1)?;
     let positives = labels.par_iter().filter(|&&label| label == 1).count();
@@ -33,6 +36,9 @@ pub fn auc(scores: &[f32], labels: &[u8]) -> Result<Option<f64>, MetricError> {
 /// negatives: for simulated data, whose click probabilities are known. Pairs of a row with itself are left out, so
 /// this is the ratio of the expected number of rightly ordered pairs to the expected number of pairs when labels are
 /// drawn. Ties count half. `None` if there are no such pairs.
+///
+/// # Errors
+/// Scores that are NaN, probabilities outside [0, 1], lists of different lengths.
 pub fn expected_auc(scores: &[f32], probabilities: &[f32]) -> Result<Option<f64>, MetricError> {
     check(scores, probabilities, |p| (0.0..=1.0).contains(&p))?;
     let key = |(&score, &p): (&f32, &f32)| u64::from(order_key(score)) << 32 | u64::from(p.to_bits());

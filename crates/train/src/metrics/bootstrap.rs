@@ -7,6 +7,9 @@ use rand::RngExt;
 /// and a share `confidence` of the resamples' AUCs lies between the two. Resamples of one class have no AUC and do not
 /// count. `None` where no resample has both classes.
 ///
+/// # Errors
+/// Scores that are NaN, labels other than 0 and 1, lists of different lengths.
+///
 /// # Panics
 /// If `confidence` is not between 0 and 1.
 pub fn auc_interval(

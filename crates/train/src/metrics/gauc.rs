@@ -19,6 +19,12 @@ pub struct Gauc {
 /// The AUC of `scores` `[n]` against `labels` `[n]` of 0 and 1 within each of the groups named by `group` `[n]`, averaged with the
 /// groups' numbers of rows as weights (S-GAUC, SFPNet's Eq. 13, where groups are sessions). `None` if no group has both
 /// classes.
+///
+/// # Errors
+/// Scores that are NaN, labels other than 0 and 1, lists of different lengths.
+///
+/// # Panics
+/// Where not every row has a group.
 pub fn gauc(scores: &[f32], labels: &[u8], group: &[u32]) -> Result<Option<Gauc>, MetricError> {
     check(scores, labels, |label| label <= 1)?;
     assert_eq!(group.len(), scores.len(), "every row belongs to a group");

@@ -9,6 +9,9 @@ const CHUNK: usize = 1 << 14;
 
 /// The mean negative log-likelihood, in nats per row, of `labels` `[n]` of 0 and 1 under `sigmoid(logits)`, `[n]`.
 /// Computed from logits, `max(x, 0) - x y + ln(1 + exp(-|x|))`, so nothing saturates. `None` without rows.
+///
+/// # Errors
+/// Scores that are NaN, labels other than 0 and 1, lists of different lengths.
 pub fn logloss(logits: &[f32], labels: &[u8]) -> Result<Option<f64>, MetricError> {
     check(logits, labels, |label| label <= 1)?;
     if logits.is_empty() {

@@ -121,6 +121,9 @@ fn u_counts(m: usize, n: usize) -> Vec<f64> {
 
 /// The confidence interval of the mean of normal values, by Student's t, as `(low, high)`; `confidence` as in 0.95.
 /// `None` for fewer than two values.
+///
+/// # Panics
+/// If `confidence` is not between 0 and 1.
 pub fn mean_interval(values: &[f64], confidence: f64) -> Option<(f64, f64)> {
     assert!(0.0 < confidence && confidence < 1.0, "a confidence of {confidence}");
     let (n, mean) = (values.len() as f64, mean(values)?);

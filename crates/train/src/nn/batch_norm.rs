@@ -26,6 +26,9 @@ impl BatchNorm {
     ///
     /// # Shapes
     /// x [B, C] -> [B, C]; in training B is at least 2
+    ///
+    /// # Panics
+    /// In training with one row.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         // The variance of one row is 0, and its unbiased estimate NaN, which would stay in the running statistics.
         assert!(

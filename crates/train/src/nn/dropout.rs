@@ -1,6 +1,5 @@
-use crate::{memory, params::Params, rng::Rng};
+use crate::{memory, params::Params, rng::Stream};
 use rand::Rng as _;
-use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
 /// Inverted dropout: in training an entry is kept with probability 1 - p and divided by it.
@@ -10,14 +9,17 @@ use tch::{Device, Kind, Tensor};
 pub struct Dropout {
     p: f64,
     device: Device,
-    rng: RefCell<Rng>,
+    rng: Stream,
 }
 
 impl Dropout {
     /// `name` names the layer's random stream.
+    ///
+    /// # Panics
+    /// Unless 0 <= `probability` < 1.
     pub fn new(p: &Params, name: &str, probability: f64) -> Self {
         assert!((0.0..1.0).contains(&probability), "dropout probability {probability} is not in [0, 1)");
-        Self { p: probability, device: p.device(), rng: RefCell::new(p.stream(name)) }
+        Self { p: probability, device: p.device(), rng: p.stream(name) }
     }
 
     /// # Shapes

@@ -6,6 +6,7 @@ mod layer_norm;
 mod linear;
 mod mlp;
 mod pairs;
+mod segments;
 mod stacked;
 
 pub use attention::attention;
@@ -15,4 +16,5 @@ pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig, Norm};
 pub use pairs::pairs;
+pub use segments::Segments;
 pub use stacked::{StackedLinear, StackedMlp, mix};

@@ -30,6 +30,9 @@ impl StackedLinear {
     ///
     /// # Shapes
     /// x [B, in] -> [B, k, out]
+    ///
+    /// # Panics
+    /// Where the widths do not agree.
     pub fn on_one(&self, x: &Tensor, range: Range<i64>) -> Tensor {
         let (weight, bias) = (part(&self.weight, &range), part(&self.bias, &range));
         let [k, inputs, outputs] = weight.size()[..] else { panic!("a stack of matrices") };
@@ -132,6 +135,9 @@ pub struct StackedMlp {
 impl StackedMlp {
     /// `outputs` is the width of the last linear layer, none to end with the last hidden layer. There is at least one
     /// layer.
+    ///
+    /// # Panics
+    /// Without any layer.
     pub fn new(p: &mut Params, copies: i64, inputs: i64, config: &MlpConfig, outputs: Option<i64>) -> Self {
         assert!(!config.hidden.is_empty() || outputs.is_some(), "a stack needs a layer");
         let mut width = inputs;
@@ -159,6 +165,9 @@ impl StackedMlp {
     ///
     /// # Shapes
     /// x [B, in] -> [k, B, out]
+    ///
+    /// # Panics
+    /// Where the widths do not agree; with batch norm, in training with one row.
     pub fn some_on_one(&self, x: &Tensor, range: Range<i64>, train: bool) -> Tensor {
         match &self.layers[..] {
             [] => {

@@ -46,12 +46,18 @@ pub(super) struct Attached {
 
 impl EmbeddingTable {
     /// A table with the given weights, `[rows, dim]` row by row.
+    ///
+    /// # Panics
+    /// Where the weights are no whole number of rows, and as [`with_init`](Self::with_init).
     pub fn new(weights: Vec<f32>, dim: usize) -> Self {
         assert!(dim > 0 && weights.len().is_multiple_of(dim), "{} weights in rows of {dim}", weights.len());
         Self::with_init(weights.len() / dim, dim, |own| own.copy_from_slice(&weights))
     }
 
     /// A table whose weights, zero at first, are written in place: for large ones.
+    ///
+    /// # Panics
+    /// Rows of width 0; more rows than 32 bits can number.
     pub fn with_init(rows: usize, dim: usize, init: impl FnOnce(&mut [f32])) -> Self {
         assert!(dim > 0, "an embedding has at least one column");
         assert!(u32::try_from(rows).is_ok(), "{rows} rows: row numbers have 32 bits");
@@ -148,6 +154,9 @@ impl EmbeddingTable {
 
     /// One step of the optimiser at learning rate `lr`; consumes the gradients. Does nothing, and returns false, if
     /// nothing was accumulated. Panics if no optimiser is attached.
+    ///
+    /// # Panics
+    /// Without an optimiser.
     pub fn step(&mut self, lr: f64) -> bool {
         assert!(self.attached.is_some(), "table {}: a step without an optimiser", self.name);
         if !self.gradients.in_graph {
@@ -189,6 +198,9 @@ impl EmbeddingTable {
 
     /// Overwrites rows with `values`, `[ids, dim]`; of an id given twice the last values stay. Optimiser state is
     /// kept, as by PyTorch's `weight.data[ids] = values`.
+    ///
+    /// # Panics
+    /// Ids beyond the table; values of another number of rows.
     pub fn set_rows(&mut self, ids: &[u32], values: &[f32]) {
         Bags::ids(ids).check(&self.name, self.rows);
         assert_eq!(values.len(), ids.len() * self.dim, "table {}: values of {} rows", self.name, ids.len());
@@ -200,6 +212,9 @@ impl EmbeddingTable {
     }
 
     /// Overwrites all weights, `[rows, dim]`, and keeps optimiser state: to go back to the best epoch, say.
+    ///
+    /// # Panics
+    /// Values of another number of rows.
     pub fn set_weights(&mut self, values: &[f32]) {
         assert_eq!(values.len(), self.weights.len(), "table {}: values of all rows", self.name);
         self.refresh_all();

@@ -4,6 +4,8 @@ use super::embedding::{Attached, EmbeddingTable};
 use super::optimiser::start;
 use super::pages::Pages;
 use super::rule::Rule;
+use crate::checkpoint::{Carrier, Resumable};
+use anyhow::{Context, Result, ensure};
 
 /// A table's weights and optimiser. Rows are saved as they are, not brought up to date, so that saving costs no
 /// replay, and going on gives the same bits as not having stopped.
@@ -44,6 +46,9 @@ impl EmbeddingTable {
     }
 
     /// Puts a saved state in place of the table's own, whatever that is. Panics if its shape is another one.
+    ///
+    /// # Panics
+    /// Where the saved shape is another one.
     pub fn restore(&mut self, saved: &TableState) {
         let shape = [saved.weights.len() / saved.dim.max(1), saved.dim];
         assert_eq!(shape, [self.rows, self.dim], "table {}: shape of the saved weights", self.name);
@@ -66,5 +71,34 @@ impl EmbeddingTable {
             }
             Attached { rule: saved.rule, optimiser, lrs: saved.lrs.clone(), state }
         });
+    }
+}
+
+impl Resumable for EmbeddingTable {
+    /// Rows as they are, not brought up to date, with what they owe. The rule is that of the optimiser which is attached.
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        ensure!(!self.in_graph(), "table {}: a checkpoint between a gradient and its step", self.name);
+        carrier.slice("weights", &mut self.weights)?;
+        let mut attached = self.attached.is_some();
+        carrier.flag("attached", &mut attached)?;
+        let mut last: Vec<u32> = self.marks.iter().map(|mark| mark.last).collect();
+        if carrier.reads() {
+            self.marks.clear();
+        }
+        if !attached {
+            self.attached = None;
+            return Ok(());
+        }
+        let name = &self.name;
+        let own = self.attached.as_mut().with_context(|| format!("table {name} has no optimiser"))?;
+        carrier.list("lrs", &mut own.lrs)?;
+        carrier.slice("state", &mut own.state)?;
+        carrier.slice("last", &mut last)?;
+        if carrier.reads() {
+            own.optimiser = start(own.rule);
+            own.lrs.iter().for_each(|&lr| own.optimiser.tick(lr));
+            self.marks.iter_mut().zip(last).for_each(|(mark, last)| mark.last = last);
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,8 @@ use super::{
 };
 use anyhow::{Context, Result};
 use scenarec_train::{
-    Batch, Epochs, Feed, Mode, Net, Optimizer, Progress, Recorder, Stopping, Trained, fit, labels, loss,
+    Batch, Carrier, Epochs, Feed, Mode, Net, Optimizer, Progress, Recorder, Resumable, Stopping, Trained,
+    fit, labels, loss,
     rng::{Rng, stream},
 };
 use std::time::Instant;
@@ -37,6 +38,22 @@ struct Learner<'a> {
     /// Seconds spent on drawing pools.
     seconds: f64,
     pools: usize,
+    /// Before the first step.
+    fresh: bool,
+}
+
+impl Resumable for Learner<'_> {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.part("net", self.net)?;
+        carrier.part("optimizer", &mut self.optimizer)?;
+        carrier.part("sources", self.sources)?;
+        carrier.part("pool", &mut self.pool)?;
+        carrier.part("drawing", &mut self.drawing)?;
+        carrier.part("taking", &mut self.taking)?;
+        carrier.number("seconds", &mut self.seconds)?;
+        carrier.count("pools", &mut self.pools)?;
+        carrier.flag("fresh", &mut self.fresh)
+    }
 }
 
 impl Learner<'_> {
@@ -109,14 +126,14 @@ impl FineTune<'_> {
             taking: stream(self.seed, "mixture"),
             seconds: start.elapsed().as_secs_f64(),
             pools: 1,
+            fresh: true,
         };
         let refresh = self.origin.settings.refresh;
-        let mut fresh = true;
         let step = |l: &mut Learner<'_>, batch: &Batch, _: usize| -> Result<Tensor> {
-            if refresh == Refresh::Step && !fresh {
+            if refresh == Refresh::Step && !l.fresh {
                 l.refresh(&self.origin)?;
             }
-            fresh = false;
+            l.fresh = false;
             let (transferred, generated) = self.other_rows(&l.pool);
             let rows = l.pool.take(transferred, generated, &mut l.taking);
             let (x, labels) = mixer.mix(l.net.weights.tables.embed(batch), labels(batch, device), &rows);

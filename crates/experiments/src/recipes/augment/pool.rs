@@ -3,7 +3,9 @@ use super::settings::Pool as PoolSettings;
 use anyhow::{Context, Result};
 use rand::{RngExt, seq::SliceRandom};
 use scenarec_diffusion::diff_msr::{Classifier, Diffusion, Window};
-use scenarec_train::{Feed, Net, RowSource, feed::gather, rng::Rng, rows::vectors};
+use scenarec_train::{
+    Carrier, Feed, Net, Resumable, RowSource, State, feed::gather, rng::Rng, rows::vectors,
+};
 use tch::{Kind, Tensor};
 
 /// Generated rows with their labels.
@@ -82,6 +84,19 @@ impl Sources {
             Self::Noise(sources) => sources[label].draw(n),
             Self::Transfer { generators, .. } => generators[label].draw(n),
         }
+    }
+}
+
+/// The streams that rows are drawn from; what they were fitted to stays as it is.
+impl Resumable for Sources {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        let weights = match self {
+            Self::Noise(sources) => sources.each_mut().map(|source| source.weights()),
+            Self::Transfer { generators, .. } => generators.each_mut().map(|generator| generator.weights()),
+        };
+        let [no, yes] = weights;
+        carrier.part("0", no)?;
+        carrier.part("1", yes)
     }
 }
 
@@ -170,6 +185,27 @@ impl Stock {
         }
         let places: Vec<i64> = self.order.drain(..n).collect();
         self.rows.pick(&places)
+    }
+}
+
+impl Resumable for Pool {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.part("transferred", &mut self.transferred)?;
+        carrier.part("generated", &mut self.generated)
+    }
+}
+
+impl Resumable for Stock {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        let device = self.rows.vectors.device();
+        let mut rows = State::from([
+            ("vectors".to_string(), self.rows.vectors.shallow_clone()),
+            ("labels".to_string(), self.rows.labels.shallow_clone()),
+        ]);
+        carrier.tensors("rows", &mut rows)?;
+        let [vectors, labels] = ["vectors", "labels"].map(|name| rows[name].to_device(device));
+        self.rows = Rows { vectors, labels };
+        carrier.list("order", &mut self.order)
     }
 }
 

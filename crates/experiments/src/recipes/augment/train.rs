@@ -2,13 +2,15 @@
 use super::settings::{StopBy, Training};
 use anyhow::{Context, Result};
 use scenarec_train::{
-    Batch, Epochs, Feed, Net, Optimizer, Progress, State, Stopping, Trained, fit, labels, loss, metrics,
-    predict, rng::Rng,
+    Batch, Epochs, Feed, Net, Optimizer, Progress, State, Stopping, Trained, fit, metrics, predict, rng::Rng,
 };
 use tch::Tensor;
 
 /// Rows per batch of an evaluation; no result depends on it.
 const EVALUATION_BATCH: usize = 8192;
+
+/// What steps change.
+type Learner<'a> = (&'a mut Net, Optimizer);
 
 /// Trains what is not frozen of a net on `train` until it predicts `valid` no better.
 pub(super) fn supervised(
@@ -20,24 +22,22 @@ pub(super) fn supervised(
     rng: &mut Rng,
     progress: &dyn Progress,
 ) -> Result<Trained> {
-    let device = net.weights.params.device();
-    let mut optimizer = Optimizer::new(training.optim, &mut net.weights);
+    let optimizer = Optimizer::new(training.optim, &mut net.weights);
     let epochs = Epochs { epochs: training.epochs, batch: training.batch, iters: 1 };
-    let step = |net: &mut Net, batch: &Batch, _: usize| -> Result<Tensor> {
-        let x = net.weights.tables.embed_with(batch, true, None);
-        let loss = loss(&net.forward(&x, true), &labels(batch, device));
+    let step = |(net, optimizer): &mut Learner<'_>, batch: &Batch, _: usize| -> Result<Tensor> {
+        let loss = net.loss(batch);
         optimizer.step(&loss, &mut net.weights)?;
         Ok(loss)
     };
-    let mut score = |net: &mut Net| score(net, valid, training.stop_by);
+    let mut score = |(net, _): &mut Learner<'_>| score(net, valid, training.stop_by);
     let stopping = Stopping {
         patience: training.patience,
         keep_last: false,
         score: &mut score,
-        snapshot: |net: &mut Net| net.weights.state(),
-        restore: |net: &mut Net, state: &State| net.weights.load(state, ""),
+        snapshot: |(net, _): &mut Learner<'_>| net.weights.state(),
+        restore: |(net, _): &mut Learner<'_>, state: &State| net.weights.load(state, ""),
     };
-    fit(what, net, train, epochs, rng, progress, step, Some(stopping))
+    fit(what, &mut (net, optimizer), train, epochs, rng, progress, step, Some(stopping))
 }
 
 /// How well a net predicts some rows, higher is better.
@@ -52,6 +52,5 @@ pub(super) fn score(net: &mut Net, rows: &Feed, by: StopBy) -> Result<f64> {
 /// Logits and labels of some rows.
 pub(super) fn predictions(net: &mut Net, rows: &Feed) -> Result<(Vec<f32>, Vec<u8>)> {
     let logits = predict(net, rows, EVALUATION_BATCH)?.remove(0);
-    let labels = rows.rows().iter().map(|r| rows.data().labels[0][*r as usize]).collect();
-    Ok((logits, labels))
+    Ok((logits, rows.labels(0)))
 }

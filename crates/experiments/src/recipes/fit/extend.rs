@@ -69,7 +69,6 @@ pub fn extend(
     let frozen = net.weights.freeze_all_but(&globs, Mode::Eval)?;
     let mut optimizer = Optimizer::new(OptimSpec { weight_decay: 0.0, ..training.optim }, &mut net.weights);
     let how = Pieces { several: false, micro_batch: training.micro_batch, device };
-    let mut lr = training.optim.lr;
     let trained = fit(
         &format!("add {name}"),
         &mut (&mut net, &mut optimizer),
@@ -82,8 +81,7 @@ pub fn extend(
             patience: training.patience,
             keep_last: false,
             score: &mut |(net, optimizer)| {
-                lr *= lr_decay;
-                optimizer.set_lr(lr);
+                optimizer.set_lr(optimizer.lr() * lr_decay);
                 score(net, &valid, StopBy::PooledAuc)
             },
             snapshot: |(net, _)| net.weights.state(),

@@ -8,8 +8,8 @@ use crate::models::of_config;
 use anyhow::{Context, Result};
 use scenarec_data::{Dataset, Schema, Splits};
 use scenarec_train::{
-    Backend, Batch, Build, Epochs, Feed, Mode as Frozen, Net, Optimizer, Scope, Stopping, fit, labels,
-    metrics, metrics::statistics::mean, predict, rng, scenario_weights, weighted_bce,
+    Backend, Batch, Build, Carrier, Epochs, Feed, Mode as Frozen, Net, Optimizer, Resumable, Scope, Stopping,
+    fit, labels, metrics, metrics::statistics::mean, predict, rng, scenario_weights, weighted_bce,
 };
 use std::sync::Arc;
 use tch::{Device, Tensor};
@@ -47,6 +47,17 @@ struct Learner<'a> {
     net: &'a mut Net,
     main: Optimizer,
     outer: Option<Optimizer>,
+    /// Shuffles the outer steps' rows.
+    outer_rng: rng::Rng,
+}
+
+impl Resumable for Learner<'_> {
+    fn carry(&mut self, carrier: &mut Carrier) -> Result<()> {
+        carrier.part("net", self.net)?;
+        carrier.part("main", &mut self.main)?;
+        carrier.part("outer", &mut self.outer)?;
+        carrier.part("outer_rng", &mut self.outer_rng)
+    }
 }
 
 impl<'a> Scoped<'a> {
@@ -103,20 +114,18 @@ impl<'a> Scoped<'a> {
         let how = Pieces { several, micro_batch: training.micro_batch, device: self.device };
         let valid = self.valid.clone();
         let train = &self.train;
-        let mut outer_rng = rng::stream(self.seed, "outer");
-        let mut lr = training.optim.lr;
         let mut end_of_epoch = |learner: &mut Learner<'_>| {
             if let (Some(optimizer), Some(outer)) = (&mut learner.outer, &outer) {
                 let rows = if outer.data == Data::Train { train } else { &valid };
-                for batch in rows.shuffled(training.batch, &mut outer_rng).take(outer.steps) {
+                for batch in rows.shuffled(training.batch, &mut learner.outer_rng).take(outer.steps) {
                     let _loss = step(learner.net, optimizer, &batch?, outer.loss, how, false)?;
                 }
             }
-            lr *= lr_decay;
-            learner.main.set_lr(lr);
+            learner.main.set_lr(learner.main.lr() * lr_decay);
             score(learner.net, &valid, stop_by)
         };
-        let mut learner = Learner { net: &mut self.net, main, outer: outer_optimizer };
+        let outer_rng = rng::stream(self.seed, "outer");
+        let mut learner = Learner { net: &mut self.net, main, outer: outer_optimizer, outer_rng };
         let epochs = Epochs { epochs: training.epochs, batch: training.batch, iters: 1 };
         let trained = fit(
             &format!("train {}", self.name),

@@ -46,8 +46,10 @@ fn written(node: &Node) -> Result<String> {
 pub(super) fn environment(report: &Report) -> Result<Markup> {
     let mut machines: BTreeMap<Vec<(&str, String)>, usize> = BTreeMap::new();
     let mut days = BTreeSet::new();
+    let mut resumed = 0;
     for node in finished(report) {
         let of = report.store.environment(&node.id, node.is_stage())?;
+        resumed += usize::from(of.as_ref().is_some_and(|of| of.resumed > 0));
         days.extend(of.iter().flat_map(|of| [of.started, of.ended]));
         let lines = of.map_or_else(|| vec![("environment.json", "missing".to_string())], lines);
         *machines.entry(lines).or_default() += 1;
@@ -58,6 +60,12 @@ pub(super) fn environment(report: &Report) -> Result<Markup> {
         @for (lines, runs) in &machines {
             p { (runs) @if *runs == 1 { " run or stage" } @else { " runs and stages" } }
             ul { @for (name, value) in lines { li { (name) ": " code { (value) } } } }
+        }
+        @if resumed > 0 {
+            p.soft {
+                (resumed) @if resumed == 1 { " was" } @else { " were" }
+                " interrupted and went on from a checkpoint, to the same numbers; the time is that of all parts."
+            }
         }
         @if let (Some(first), Some(last)) = (days.first(), days.last()) {
             p.soft { "Begun " (time(*first)) ", ended " (time(*last)) ", UTC." }
