@@ -78,8 +78,10 @@ fn run(progress: &dyn Progress, learner: &mut Learner, cut: u64) -> Result<[Trai
     Ok([first, second])
 }
 
-/// What must be the same to the last bit.
-fn result(learner: &mut Learner, trained: [Trained; 2]) -> (State, Vec<(u64, u64, Vec<f64>, Vec<f64>)>) {
+/// What must be the same to the last bit: weights, and of each loop its steps, samples, losses and scores.
+type Outcome = (State, Vec<(u64, u64, Vec<f64>, Vec<f64>)>);
+
+fn result(learner: &mut Learner, trained: [Trained; 2]) -> Outcome {
     // One step more shows what the streams of the net have come to.
     let batch = all(&dataset(ROWS, 1)).in_order(ROWS).next().unwrap().unwrap();
     let mut state = learner.0.weights.state();

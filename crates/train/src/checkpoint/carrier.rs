@@ -9,6 +9,9 @@ use tch::{Device, Kind, Tensor};
 pub trait Resumable {
     /// Names everything that steps change and later steps depend on. One function for both ways, so that what is written
     /// and what is read cannot differ.
+    ///
+    /// # Errors
+    /// In reading: what is not there or does not fit.
     fn carry(&mut self, carrier: &mut Carrier) -> Result<()>;
 }
 
@@ -43,6 +46,9 @@ impl Carrier {
     }
 
     /// A part of what is carried.
+    ///
+    /// # Errors
+    /// As of the part, with its name.
     pub fn part(&mut self, name: &str, part: &mut dyn Resumable) -> Result<()> {
         let before = self.prefix.len();
         self.prefix += name;
@@ -53,6 +59,9 @@ impl Carrier {
     }
 
     /// Numbers of which there are always as many.
+    ///
+    /// # Errors
+    /// In reading: numbers that are not there, are of another type, or are more or fewer.
     pub fn slice<T: Number>(&mut self, name: &str, values: &mut [T]) -> Result<()> {
         if !self.reads {
             return self.put(name, T::data(values.to_vec()));
@@ -65,6 +74,9 @@ impl Carrier {
     }
 
     /// Numbers of which there may be any.
+    ///
+    /// # Errors
+    /// In reading: numbers that are not there or are of another type.
     pub fn list<T: Number>(&mut self, name: &str, values: &mut Vec<T>) -> Result<()> {
         if !self.reads {
             return self.put(name, T::data(values.clone()));
@@ -74,11 +86,17 @@ impl Carrier {
     }
 
     /// One number.
+    ///
+    /// # Errors
+    /// As of [`slice`](Self::slice).
     pub fn number<T: Number>(&mut self, name: &str, value: &mut T) -> Result<()> {
         self.slice(name, std::slice::from_mut(value))
     }
 
     /// A count.
+    ///
+    /// # Errors
+    /// As of [`slice`](Self::slice).
     pub fn count(&mut self, name: &str, value: &mut usize) -> Result<()> {
         let mut wide = *value as u64;
         self.number(name, &mut wide)?;
@@ -87,6 +105,9 @@ impl Carrier {
     }
 
     /// Yes or no.
+    ///
+    /// # Errors
+    /// As of [`slice`](Self::slice).
     pub fn flag(&mut self, name: &str, value: &mut bool) -> Result<()> {
         let mut count = usize::from(*value);
         self.count(name, &mut count)?;
@@ -95,6 +116,9 @@ impl Carrier {
     }
 
     /// The values of an f32 tensor, which keeps its place in memory, shape and device.
+    ///
+    /// # Errors
+    /// As of [`slice`](Self::slice).
     pub fn tensor(&mut self, name: &str, tensor: &Tensor) -> Result<()> {
         let _guard = tch::no_grad_guard();
         ensure!(tensor.kind() == Kind::Float, "{:?} is {:?}", self.name(name), tensor.kind());
@@ -112,6 +136,9 @@ impl Carrier {
     }
 
     /// Named f32 tensors; those that are read are new ones, on the CPU.
+    ///
+    /// # Errors
+    /// As of [`list`](Self::list); shapes that do not fit the numbers.
     pub fn tensors(&mut self, name: &str, state: &mut State) -> Result<()> {
         let mut names = state.keys().map(String::as_str).collect::<Vec<_>>().join("\n").into_bytes();
         self.list(&format!("{name}.names"), &mut names)?;

@@ -195,6 +195,9 @@ impl Batches {
 
 impl Batches {
     /// Leaves out the next `n` batches, which have been seen already.
+    ///
+    /// # Errors
+    /// Rows that cannot be read.
     pub fn pass_over(&mut self, n: u64) -> Result<()> {
         for _ in 0..n {
             self.next().context("there are fewer batches than have been seen")??;
