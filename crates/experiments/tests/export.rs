@@ -57,7 +57,8 @@ fn every_model_is_exported_or_known_to_be_refused() {
             let by_task = predict(&mut net, &Feed::new(data.clone(), rows.clone()), 50).unwrap();
             let wanted = Tensor::stack(&by_task.iter().map(|l| Tensor::from_slice(l)).collect::<Vec<_>>(), 1);
             let found = logits(&module, &inputs, &data, &rows);
-            assert!(largest_difference(&found, &wanted).unwrap() <= TOLERANCE, "{name}");
+            let far = largest_difference(&found, &wanted).unwrap();
+            assert!(far <= TOLERANCE, "{name}: {} rows are {far:e} apart", rows.len());
             assert!(f64::try_from(wanted.abs().max()).unwrap() > 1e-3, "{name}: nothing to compare");
         }
         // Its parameters have the net's names and values; buffers cannot be read from here.

@@ -8,7 +8,7 @@ use scenarec_train::{
     testing::{all, dataset, net, scramble},
 };
 use std::sync::Arc;
-use tch::{CModule, Kind, Tensor};
+use tch::{CModule, Tensor};
 
 /// Every field's vector, a sequence's mean among them, through a layer; and what a test adds.
 struct Model {
@@ -30,7 +30,7 @@ impl Model {
 
 impl CtrModel for Model {
     fn forward(&self, x: &Embedded, _: bool) -> Output {
-        let history = x.sequences[0].x.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+        let history = x.sequences[0].rows.sum(&x.sequences[0].x);
         let logits = self.layer.forward(&Tensor::cat(&[x.flat(), history], 1)) + (self.add)(x);
         Output { logits, aux: vec![] }
     }
