@@ -111,7 +111,10 @@ fn a_consumer_that_stops_early_ends_the_thread() {
     let owners = Arc::strong_count(&data);
     let mut batches = feed.in_order(1);
     assert!(batches.next().is_some());
-    assert!(Arc::strong_count(&data) > owners, "the thread waits, far from its end; batches that wait know their data");
+    assert!(
+        Arc::strong_count(&data) > owners,
+        "the thread waits, far from its end; batches that wait know their data"
+    );
     drop(batches);
     // The thread lets go of the data when it ends; it is not joined, so it may take a moment.
     let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
