@@ -33,7 +33,7 @@ impl Segments {
         }
     }
 
-    /// B.
+    /// The number of rows, B.
     pub fn rows(&self) -> i64 {
         self.count.size()[0]
     }
