@@ -41,10 +41,12 @@ impl Engine {
     pub fn export(self, name: &str, plan: &Plan, missing: &[&Node], roots: &Roots) -> Result<String> {
         let ids: BTreeSet<&str> = missing.iter().map(|n| n.id.as_str()).collect();
         let (stages, runs): (Vec<&Node>, Vec<&Node>) = missing.iter().partition(|n| n.is_stage());
+        let program = std::env::current_exe().context("cannot find this program's own file")?;
         let task = |node| {
             let order = Order::whole(node, plan);
             let needs = node.inputs.values().map(String::as_str).filter(|id| ids.contains(id)).collect();
-            Ok(Task { node, needs, command: order.command(roots)?, order: serde_json::to_string(&order)? })
+            let command = order.command_of(Command::new(&program), roots);
+            Ok(Task { node, needs, command, order: serde_json::to_string(&order)? })
         };
         let tasks: Vec<Task> = stages.into_iter().chain(runs).map(task).collect::<Result<_>>()?;
         match self {

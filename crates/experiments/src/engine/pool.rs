@@ -192,16 +192,14 @@ impl<'a> Pool<'a> {
     /// Executes one job in a process of its own. An error means that no job can be executed.
     fn run(&self, node: &Node) -> Result<Option<Failure>> {
         let order = Order::of(node);
-        let mut command = order.command(self.roots)?;
+        let mut command = order.command(self.roots);
         let mut child = command
             .args(["--parent", &std::process::id().to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
-            .with_context(|| {
-                format!("cannot start {} (has it been built anew?)", command.get_program().display())
-            })?;
+            .context("cannot start a worker")?;
         interrupt::add(child.id());
         self.display.started(&node.id);
         let mut error = None;

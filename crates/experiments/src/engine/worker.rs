@@ -20,7 +20,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
     io::{Read, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
     process::{Command, Stdio},
 };
@@ -62,14 +62,17 @@ impl Order {
     }
 
     /// A worker for it, which reads it from its standard input.
-    pub fn command(&self, roots: &Roots) -> Result<Command> {
+    pub fn command(&self, roots: &Roots) -> Command {
+        self.command_of(this_program(), roots)
+    }
+
+    /// The same, `program` being this one by a name that stays.
+    pub fn command_of(&self, mut command: Command, roots: &Roots) -> Command {
         let threads = self.job.threads.to_string();
-        let mut command =
-            Command::new(std::env::current_exe().context("cannot find this program's own file")?);
         command.arg("--root").arg(&roots.project).args(["worker", "-"]);
         command.arg("--raw").arg(&roots.data.raw).arg("--runs").arg(&roots.runs);
         command.envs(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"].map(|v| (v, &threads)));
-        Ok(command)
+        command
     }
 
     /// Reads an order from a file, or from the standard input where that is `-`.
@@ -82,6 +85,14 @@ impl Order {
         }
         serde_json::from_slice(&text).with_context(|| format!("{} is no order", file.display()))
     }
+}
+
+/// This very program, even where its file has been built anew since it started: a table is then finished by the program that planned
+/// it.
+fn this_program() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("scenarec");
+    command
 }
 
 /// Executes the order in `file`. Errors are told on the standard output too, for the process that shows them.
@@ -164,12 +175,12 @@ fn make(stage: &Order, store: &Store, roots: &Roots) -> Result<()> {
     if store.has(&stage.id, true) {
         return Ok(());
     }
-    let mut command = stage.command(roots)?;
+    let mut command = stage.command(roots);
     let mut child = command
         .args(["--parent", &std::process::id().to_string()])
         .stdin(Stdio::piped())
         .spawn()
-        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        .context("cannot start a worker")?;
     let mut stdin = child.stdin.take().context("the worker has no input")?;
     // A worker that ends before it has read everything says why itself.
     let _ = stdin.write_all(&serde_json::to_vec(stage)?);

@@ -210,13 +210,11 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             fs::write(&path, &bytes).unwrap();
-            // A bit of the header may be one of blanks that pad it.
+            // A bit of the header may say nothing: blanks that pad it, a digit beyond the seconds' precision.
             if let Ok(found) = read(&path) {
                 let (found, numbers) = found.unwrap();
-                assert!(
-                    found == head && numbers.values().map(Data::bytes).eq(contents.values().map(Data::bytes))
-                );
-                assert_eq!(whole[at], b' ', "byte {at}");
+                let same = numbers.values().map(Data::bytes).eq(contents.values().map(Data::bytes));
+                assert!(found == head && same, "byte {at}");
             }
             fs::write(&path, &whole[..at]).unwrap();
             read(&path).unwrap_err();
