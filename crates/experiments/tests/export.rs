@@ -13,7 +13,7 @@ use scenarec_train::{
     net::load_state,
     predict,
     serving::{Exported, Inputs, Size, TOLERANCE, export, largest_difference},
-    testing::{ragged, scramble},
+    testing::{ragged, scramble_evenly},
 };
 use serde_yaml::Value;
 use std::{
@@ -40,7 +40,7 @@ fn every_model_is_exported_or_known_to_be_refused() {
     for entry in models() {
         let (name, data, path) = (entry.name, data(entry.name), folder.path().join("net.pt"));
         let mut net = build(&data.schema, &default_config(entry), Build::cpu(1)).unwrap();
-        (1..3).for_each(|seed| scramble(&mut net.weights, seed));
+        scramble_evenly(&mut net.weights, 1);
         let exported = export(&mut net, &data, &path);
         assert_eq!(exported.is_err(), REFUSED.contains(&name), "{name}: {exported:?}");
         let said = if exported.is_ok() { "yes" } else { "no" };
@@ -59,7 +59,8 @@ fn every_model_is_exported_or_known_to_be_refused() {
             let found = logits(&module, &inputs, &data, &rows);
             let far = largest_difference(&found, &wanted).unwrap();
             assert!(far <= TOLERANCE, "{name}: {} rows are {far:e} apart", rows.len());
-            assert!(f64::try_from(wanted.abs().max()).unwrap() > 1e-3, "{name}: nothing to compare");
+            let spread = f64::try_from(wanted.max() - wanted.min()).unwrap();
+            assert!(rows.len() == 1 || spread > 0.1, "{name}: nothing to compare");
         }
         // Its parameters have the net's names and values; buffers cannot be read from here.
         let state = net.weights.state();
