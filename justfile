@@ -93,6 +93,10 @@ golden *SCRIPTS: _venv
     @if [ $# = 0 ]; then set -- golden/gen/*.py; fi; \
     for script in "$@"; do echo "== $script"; .venv/bin/python -B "$script"; done
 
+# Have PyTorch give the logits of exported nets, and load a saved one
+serving: _scenarec _venv
+    @scripts/check-serving "{{ bin }}" .venv/bin/python
+
 # The PyTorch that golden files come from
 _venv:
     @if ! [ -e .venv/complete ]; then \

@@ -14,6 +14,6 @@ fn main() {
         .include(libtorch.join("include"))
         .include(libtorch.join("include/torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
-        .files(["shim/node.cpp", "shim/optimizers.cpp"])
+        .files(["shim/node.cpp", "shim/optimizers.cpp", "shim/trace.cpp"])
         .compile("scenarec_shim");
 }

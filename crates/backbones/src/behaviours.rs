@@ -128,13 +128,12 @@ fn check_sequences(schema: &Schema) -> Result<()> {
     Ok(())
 }
 
-/// The mean of some fields.
+/// The mean of the fields in some places, i64.
 ///
 /// # Shapes
 /// fields [B, F, d] -> [B, d]
-pub(crate) fn mean_of(fields: &Tensor, slots: &[i64]) -> Tensor {
-    let index = Tensor::from_slice(slots).to_device(fields.device());
-    fields.index_select(1, &index).mean_dim([1i64].as_slice(), false, TensorKind::Float)
+pub(crate) fn mean_of(fields: &Tensor, places: &Tensor) -> Tensor {
+    fields.index_select(1, places).mean_dim([1i64].as_slice(), false, TensorKind::Float)
 }
 
 /// A schema with one more embedded field, the last one: the pooled behaviours.
@@ -173,7 +172,10 @@ fn with_behaviours(net: Net, schema: &Schema, config: &BehavioursConfig) -> Resu
         BehaviourPooling::Din(din) => Some((din, behaviours.target()?.to_vec())),
     };
     Ok(net.wrapped(|p: &mut Params<'_>, model| {
-        let din = pooler.map(|(din, target)| (Din::new(&mut p.sub(KEY), dim, din), target));
+        let din = pooler.map(|(din, target)| {
+            let target = Tensor::from_slice(&target).to_device(p.device());
+            (Din::new(&mut p.sub(KEY), dim, din), target)
+        });
         Box::new(WithBehaviours { model, behaviours, din })
     }))
 }
@@ -182,7 +184,7 @@ fn with_behaviours(net: Net, schema: &Schema, config: &BehavioursConfig) -> Resu
 struct WithBehaviours {
     model: Box<dyn CtrModel>,
     behaviours: Behaviours,
-    din: Option<(Din, Vec<i64>)>,
+    din: Option<(Din, Tensor)>,
 }
 
 impl WithBehaviours {

@@ -116,9 +116,9 @@ pub(crate) const ENTRY: ModelEntry = entry(
 pub struct SfpNet {
     scenario: DomainEmbedding,
     /// Places of the other fields among the embedded ones.
-    fields: Vec<i64>,
+    fields: Tensor,
     /// Places of the item's fields among those.
-    item: Vec<i64>,
+    item: Tensor,
     behaviours: Behaviours,
     blocks: Vec<Block>,
     attention: Din,
@@ -157,7 +157,7 @@ impl SfpNet {
             .map(|(place, _)| place as i64)
             .collect();
         let own = fields.iter().enumerate().filter(|(_, f)| target.contains(f));
-        let item = own.map(|(place, _)| place as i64).collect();
+        let item: Vec<i64> = own.map(|(place, _)| place as i64).collect();
         let n = fields.len() as i64;
         let block =
             |l: i64, p: &mut Params<'_>| Block::new(&mut p.sub("blocks").sub(&l.to_string()), n, d, config);
@@ -167,15 +167,14 @@ impl SfpNet {
             attention: Din::new(&mut p.sub("attention"), d, &config.attention),
             dnn: ScenarioDnn::new(&mut p.sub("dnn"), (n + 1) * d, d, &config.hidden, config.scenario_dnn),
             behaviours,
-            fields,
-            item,
+            fields: Tensor::from_slice(&fields).to_device(p.device()),
+            item: Tensor::from_slice(&item).to_device(p.device()),
         }
     }
 
     /// The fields and behaviours after the last block.
     fn tailored(&self, x: &Embedded, s: &Tensor) -> (Tensor, EmbeddedSequence) {
-        let places = Tensor::from_slice(&self.fields).to_device(x.fields.device());
-        let start = (x.fields.index_select(1, &places), self.behaviours.tokens(x));
+        let start = (x.fields.index_select(1, &self.fields), self.behaviours.tokens(x));
         self.blocks.iter().fold(start, |(x, v), block| block.forward(&x, v, s))
     }
 }

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod doctor;
 pub mod engine;
 pub mod environment;
+pub mod export;
 pub mod id;
 pub mod job;
 pub mod ledger;

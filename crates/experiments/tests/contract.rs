@@ -64,7 +64,7 @@ fn with_attributes(data: &mut Dataset) {
         let values = tokens.values.iter().map(|item| item % rows).collect();
         let tokens = Arc::new(Tokens { values, ..(*tokens).clone() });
         columns.push(Column::Sequence(Sequence { spans: spans.clone(), tokens }));
-        let own = Field { name: format!("{table}s"), table: Some(table.into()), ..field.clone() };
+        let own = Field { name: format!("past_{table}s"), table: Some(table.into()), ..field.clone() };
         data.schema.fields.push(own);
     }
     data.columns = Columns::Resident(columns);

@@ -7,6 +7,7 @@ mod contract;
 mod determinism;
 mod engines;
 mod errors;
+mod export;
 mod extend;
 mod golden;
 mod ids;

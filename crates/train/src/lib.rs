@@ -23,6 +23,7 @@ pub mod recorder;
 pub mod rng;
 pub mod rows;
 mod scope;
+pub mod serving;
 mod shim;
 pub mod table;
 pub mod testing;

@@ -57,6 +57,11 @@ impl ParamSet {
         open.map(|e| (e.name.clone(), e.tensor.shallow_clone())).collect()
     }
 
+    /// The parameters and buffers themselves, with their names and whether they are trained.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = (&str, Tensor, bool)> {
+        self.entries.iter().map(|e| (e.name.as_str(), e.tensor.shallow_clone(), e.trainable))
+    }
+
     /// Copies of all parameters and buffers.
     pub fn state(&self) -> State {
         self.entries

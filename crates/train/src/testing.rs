@@ -193,9 +193,25 @@ impl CtrModel for Small {
 /// # Panics
 /// Never: the state is its own.
 pub fn scramble(weights: &mut Weights, seed: u64) {
+    move_weights(weights, seed, |_| 0.3);
+}
+
+/// [`scramble`] with less noise in wide layers, so that a deep net's logits do not become so large that little but rounding is left
+/// in them.
+///
+/// # Panics
+/// Never: the state is its own.
+pub fn scramble_evenly(weights: &mut Weights, seed: u64) {
+    move_weights(weights, seed, |value| {
+        let width = value.size().last().map_or(1.0, |w| *w as f64);
+        1.2 / width.max(16.0).sqrt()
+    });
+}
+
+fn move_weights(weights: &mut Weights, seed: u64, deviation: impl Fn(&Tensor) -> f64) {
     let mut state = weights.state();
     for (name, value) in &mut state {
-        let noise = normal(&value.size(), &mut stream(seed, name)) * 0.3;
+        let noise = normal(&value.size(), &mut stream(seed, name)) * deviation(value);
         *value = if name.ends_with("running_var") { noise.abs() + 0.5 } else { &*value + noise };
     }
     weights.load(&state, "").expect("its own state");

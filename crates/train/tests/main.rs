@@ -16,4 +16,5 @@ mod optimizers;
 mod own_model;
 mod recording;
 mod resuming;
+mod serving;
 mod stacks;

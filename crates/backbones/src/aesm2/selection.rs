@@ -17,8 +17,8 @@ impl Selection {
     /// # Shapes
     /// gates [B, M, E] (logits), scenario i64 `[B]`
     pub fn new(gates: &Tensor, scenario: &Tensor, chosen: [i64; 2]) -> Self {
-        let [rows, scenarios, experts] = gates.size()[..] else { panic!("gates are [B, M, E]") };
-        let index = scenario.view([-1, 1, 1]).expand([rows, 1, experts], false);
+        let [_, scenarios, experts] = gates.size()[..] else { panic!("gates are [B, M, E]") };
+        let index = scenario.view([-1, 1, 1]).expand([-1, 1, experts], false);
         let own = |x: &Tensor| x.gather(1, &index, false).squeeze_dim(1);
         let log_p = gates.log_softmax(1, Kind::Float);
         let mean = log_p.mean_dim([1i64].as_slice(), false, Kind::Float);

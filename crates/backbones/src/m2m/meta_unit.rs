@@ -57,11 +57,11 @@ impl MetaUnit {
 
 /// Σ_j s_j (V_j u): u [B, n, in], weight [in, k + 1, out], s [B, k + 1] -> [B, n, out].
 fn weighted(u: &Tensor, weight: &Tensor, s: &Tensor) -> Tensor {
-    let [rows, n, inputs] = u.size()[..] else { panic!("inputs by row") };
+    let [_, n, inputs] = u.size()[..] else { panic!("inputs by row") };
     let [_, terms, outputs] = weight.size()[..] else { panic!("a weight per input, term and output") };
-    let products = u.reshape([rows * n, inputs]).matmul(&weight.flatten(1, 2)).view([-1, terms, outputs]);
-    let s = s.unsqueeze(1).expand([rows, n, terms], false).reshape([rows * n, 1, terms]);
-    s.bmm(&products).view([rows, n, outputs])
+    let products = u.reshape([-1, inputs]).matmul(&weight.flatten(1, 2)).view([-1, terms, outputs]);
+    let s = s.unsqueeze(1).expand([-1, n, terms], false).reshape([-1, 1, terms]);
+    s.bmm(&products).view([-1, n, outputs])
 }
 
 #[cfg(test)]

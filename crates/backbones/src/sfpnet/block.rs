@@ -97,8 +97,8 @@ impl Tailoring {
     /// # Shapes
     /// x [B, n, d], v [N, d], gated [B, (n + P) d] -> [B, n, d], [N, d]
     fn forward(&self, x: &Tensor, v: EmbeddedSequence, gated: &Tensor) -> (Tensor, EmbeddedSequence) {
-        let [b, n, d] = x.size()[..] else { panic!("fields are [B, n, d]") };
-        let contexts = self.context[1].forward(&self.context[0].forward(gated).relu_()).view([b, -1, d]);
+        let [_, n, d] = x.size()[..] else { panic!("fields are [B, n, d]") };
+        let contexts = self.context[1].forward(&self.context[0].forward(gated).relu_()).unflatten(1, [-1, d]);
         let [of_fields, of_behaviours] =
             [(0, n), (n, contexts.size()[1] - n)].map(|(from, len)| contexts.narrow(1, from, len));
 

@@ -62,8 +62,8 @@ impl DifSr {
     /// # Shapes
     /// sources [B, h, L, Z, L], mask [B, L] -> [B, h, L, L]
     fn mixed(&self, sources: &Tensor, mask: &Tensor) -> Tensor {
-        let (b, l) = mask.size2().expect("[B, L]");
-        let sources = sources * mask.view([b, 1, 1, 1, l]);
+        let l = mask.size()[1];
+        let sources = sources * mask.view([-1, 1, 1, 1, l]);
         let weight = self.inner.weight();
         let weight = weight.narrow(1, weight.size()[1] - l, l);
         let hidden = sources.linear(&weight, Some(self.inner.bias())).relu_();

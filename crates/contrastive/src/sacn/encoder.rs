@@ -27,10 +27,7 @@ impl Heads {
     /// # Shapes
     /// [.., L, d] -> [.., h, L, c]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let mut shape = x.size();
-        let last = shape.len() - 1;
-        shape.splice(last.., [self.heads, -1]);
-        x.matmul(&self.weight).view(shape.as_slice()).transpose(-2, -3)
+        x.matmul(&self.weight).unflatten(-1, [self.heads, -1]).transpose(-2, -3)
     }
 }
 

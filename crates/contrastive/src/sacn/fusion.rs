@@ -32,6 +32,6 @@ impl Fusion {
         let flat = all.reshape([parts.len() as i64, -1, l * shape[shape.len() - 1]]);
         let scores = flat.bmm(&weight).sum_dim_intlist([0i64].as_slice(), false, None::<Kind>) + &self.bias;
         let alpha = scores.softmax(-1, Kind::Float).transpose(0, 1).unsqueeze(-1);
-        (alpha * flat).sum_dim_intlist([0i64].as_slice(), false, None::<Kind>).view(shape.as_slice())
+        (alpha * flat).sum_dim_intlist([0i64].as_slice(), false, None::<Kind>).view_as(&parts[0])
     }
 }

@@ -19,12 +19,13 @@ pub(super) struct History {
 impl History {
     pub fn new(x: &Embedded) -> Self {
         let given = x.sequences[0].rows.mask(); // Padding behind the tokens.
-        let (rows, len) = given.size2().expect("[B, L]");
+        let len = given.size()[1];
         let device = given.device();
         let tokens = given.sum_dim_intlist([1i64].as_slice(), false, Kind::Int64);
         let place = Tensor::arange(len, (Kind::Int64, device)) - (len - &tokens).unsqueeze(1);
         let mask = place.ge(0).to_kind(Kind::Float);
-        let row = Tensor::arange(rows, (Kind::Int64, device)).unsqueeze(1) * len;
+        // The rows' numbers, without one of how many there are.
+        let row = (tokens.ones_like().cumsum(0, Kind::Int64) - 1).unsqueeze(1) * len;
         let from = (place.clamp_min(0) + row).flatten(0, 1);
         let cover = mask.unsqueeze(2);
         let moved = |s: &Tensor| s.flatten(0, 1).index_select(0, &from).view_as(s) * &cover;

@@ -60,9 +60,7 @@ impl Modulator {
     }
 
     fn matrix(&self, flat: &Tensor) -> Tensor {
-        let mut shape = flat.size();
-        shape.splice(shape.len() - 1.., [self.dim, self.head]);
-        flat.reshape(shape)
+        flat.unflatten(-1, [self.dim, self.head])
     }
 
     /// The vector in every other column from this one on, 0 in the rest.

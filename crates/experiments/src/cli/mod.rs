@@ -2,6 +2,7 @@
 mod augment;
 mod bench;
 mod data;
+mod export;
 mod extend;
 mod gc;
 mod ledger;
@@ -70,6 +71,8 @@ enum Command {
     Parity(parity::ParityArgs),
     /// What a trained net says of a dataset's rows: labels, logits and probabilities as Parquet.
     Predict(predict::PredictArgs),
+    /// A trained net for programs with libtorch or PyTorch: a module in TorchScript with the same logits.
+    Export(export::ExportArgs),
     /// Embeddings for the new items of a net of your own, from the trained ones and side information.
     Warm(warm::WarmArgs),
     /// Rows for a scenario that has few: fine-tunes the scenario's own copy of a trained net on generated rows (Diff-MSR).
@@ -148,6 +151,7 @@ fn execute(cli: Cli, paper: Option<&str>) -> Result<ExitCode> {
             print(&warm::run(&args, &ProgressBar::default())?)?;
         }
         Command::Predict(args) => predict::predict(&roots(&args.table.choice.folders)?, paper, &args)?,
+        Command::Export(args) => export::export(&roots(&args.table.choice.folders)?, paper, &args)?,
         Command::Augment(args) => augment::augment(&roots(&args.table.choice.folders)?, paper, &args)?,
         Command::AddScenario(args) => {
             extend::add_scenario(&roots(&args.table.choice.folders)?, paper, &args)?

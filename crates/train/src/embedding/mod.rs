@@ -5,6 +5,7 @@ mod groups;
 mod lookup;
 mod resident;
 mod rows;
+mod tensors;
 mod training;
 
 pub use embedded::{Embedded, EmbeddedSequence};

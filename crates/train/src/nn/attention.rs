@@ -37,14 +37,14 @@ pub fn attention(views: &Tensor, own: Option<&Tensor>, tokens: &Tensor, heads: i
 /// The same from libtorch's operations.
 fn composed(views: &Tensor, own: Option<&Tensor>, tokens: &Tensor, heads: i64) -> Tensor {
     let projected = own.map_or_else(|| views.shallow_clone(), |own| views + own.unsqueeze(2));
-    let (b, l, k, width) = projected.size4().expect("[B, L, K, 3 d]");
+    let (_, l, _, width) = projected.size4().expect("[B, L, K, 3 d]");
     let width = width / 3 / heads;
     let place = Tensor::arange(l, (Kind::Int64, projected.device()));
     let there = place.ge_tensor(&(l - tokens).unsqueeze(1)).to_kind(Kind::Float);
-    let parts = projected.view([b, l, k, 3, heads, width]).permute([3, 0, 2, 4, 1, 5]);
+    let parts = projected.unflatten(3, [3, heads, width]).permute([3, 0, 2, 4, 1, 5]);
     let [q, keys, v] = [0, 1, 2].map(|i| parts.select(0, i)); // [B, K, h, L, c]
-    let lowered = ((&there - 1.0) * 1e9).view([b, 1, 1, 1, l]);
+    let lowered = ((&there - 1.0) * 1e9).unsqueeze(1).unsqueeze(1).unsqueeze(1);
     let scores = q.matmul(&keys.transpose(3, 4)) / (width as f64).sqrt() + lowered;
     let joined = scores.softmax(-1, Kind::Float).matmul(&v).transpose(2, 3);
-    joined.reshape([b, k, l, heads * width]) * there.view([b, 1, l, 1])
+    joined.flatten(3, 4) * there.unsqueeze(1).unsqueeze(3)
 }

@@ -14,6 +14,8 @@ pub struct Segments {
     /// Tokens of each row, `[B, 1]`.
     count: Tensor,
     longest: i64,
+    /// Whether only the device knows the rows, in a pass that is written down for other batches.
+    indexed: bool,
 }
 
 impl Segments {
@@ -30,11 +32,27 @@ impl Segments {
             place: Tensor::from_slice(&place).to_device(device),
             count: Tensor::from_slice(&count).unsqueeze(1).to_device(device),
             longest: i64::from(longest),
+            indexed: false,
         }
     }
 
-    /// The number of rows, B.
-    pub fn rows(&self) -> i64 {
+    /// The same by operations on a mask, `[B, L]`, 1 where there is a token, and the rows' numbers of tokens, `[B]`, that are right
+    /// for any other batch of the same L.
+    pub(crate) fn indexed(mask: &Tensor, count: &Tensor) -> Self {
+        let (longest, place) = (mask.size()[1], mask.flatten(0, 1).nonzero().squeeze_dim(1));
+        let row = place.divide_scalar_mode(longest, "floor");
+        Self { row, place, count: count.unsqueeze(1).to_kind(Kind::Float), longest, indexed: true }
+    }
+
+    /// The tokens among padded ones.
+    ///
+    /// # Shapes
+    /// x `[B, L, w]` -> `[N, w]`
+    pub(crate) fn gathered(&self, x: &Tensor) -> Tensor {
+        x.flatten(0, 1).index_select(0, &self.place)
+    }
+
+    fn rows(&self) -> i64 {
         self.count.size()[0]
     }
 
@@ -59,6 +77,9 @@ impl Segments {
     /// # Shapes
     /// x `[N, w]` -> `[B, w]`
     pub fn sum(&self, x: &Tensor) -> Tensor {
+        if self.indexed {
+            return self.zeros(x).index_add(0, &self.row, x);
+        }
         add(x, &self.row, self.rows())
     }
 
@@ -87,7 +108,16 @@ impl Segments {
     /// # Shapes
     /// x `[N, w]` -> `[B, L, w]`; L is 1 where no row has a token
     pub fn padded(&self, x: &Tensor) -> Tensor {
+        if self.indexed {
+            let zeros = self.zeros(x).repeat([self.longest, 1]);
+            return zeros.index_add(0, &self.place, x).unflatten(0, [-1, self.longest]);
+        }
         add(x, &self.place, self.rows() * self.longest).view([self.rows(), self.longest, -1])
+    }
+
+    /// [B, w], for x [N, w], without a number of rows in it.
+    fn zeros(&self, x: &Tensor) -> Tensor {
+        self.count.zeros_like().repeat([1, x.size()[1]])
     }
 
     /// 1 where [`padded`](Self::padded) has a token, 0 at padding.
@@ -239,6 +269,17 @@ mod tests {
             assert_eq!(Vec::<f32>::try_from(mask.get(row)).unwrap().iter().sum::<f32>(), n as f32);
             assert!(n == 0 || distance(&spread[b], &wanted.expand_as(own)) < 1e-6);
             assert!(n == 0 || distance(&softmax[b], &(own * 60.0).softmax(0, Kind::Float)) < 1e-5);
+        }
+        // The same of what a mask tells, for a module for serving.
+        let told = Segments::indexed(&mask, &of.count().squeeze_dim(1).to_kind(Kind::Int64));
+        for (own, wanted) in [
+            (told.gathered(&padded), x.shallow_clone()),
+            (told.padded(&x), padded),
+            (told.mean(&x), mean),
+            (told.softmax(&x), of.softmax(&x)),
+            (told.mask(), mask),
+        ] {
+            assert!(distance(&own, &wanted) < 1e-6);
         }
         let none = Segments::new(&[0, 0], Device::Cpu);
         let x = Tensor::zeros([0, 4], (Kind::Float, Device::Cpu));

@@ -116,7 +116,7 @@ impl StackedNorm {
             EPS,
             false,
         );
-        let y = y.view(&by_row.size()[..]);
+        let y = y.view_as(&by_row);
         if copies == 0 { y.transpose(0, 1) } else { y }
     }
 }
