@@ -1,51 +1,39 @@
-//! Hashes the sources of every crate of the workspace, so that a run's id changes when the code that makes its
-//! numbers does; and what every crate that links libtorch needs.
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+//! Hashes the sources that numbers come from, so that a run's id changes when they do; and what every crate that links libtorch
+//! needs.
+use std::{collections::BTreeMap, fs, path::Path};
 
 #[path = "../../build/rpath.rs"]
 mod rpath;
 
-/// Exported name and what is hashed, relative to `crates/`.
-const SOURCES: &[(&str, &[&str])] = &[
-    ("DATA", &["data"]),
-    ("TRAIN", &["train"]),
-    ("BACKBONES", &["backbones"]),
-    ("CONTRASTIVE", &["contrastive"]),
-    ("BASELINES", &["baselines"]),
-    ("DIFFUSION", &["diffusion"]),
-    ("RECIPES", &["experiments/src/recipes"]),
-];
-
-/// Folders of a crate that cannot change a number.
-const LEFT_OUT: &[&str] = &["tests", "golden", "benches", "examples", "fixtures"];
+#[path = "../../build/sources.rs"]
+mod sources;
 
 fn main() {
     rpath::main();
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=../../build/rpath.rs");
+    for part in ["rpath.rs", "sources.rs"] {
+        println!("cargo:rerun-if-changed=../../build/{part}");
+    }
     println!("cargo:rustc-env=SCENAREC_RUSTC={}", rustc_version());
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in crates/");
     let lock = crates.parent().expect("crates/ lies in the project").join("Cargo.lock");
-    println!("cargo:rustc-env=SCENAREC_SOURCE_DEPENDENCIES={}", dependencies(&lock));
-    for (name, folders) in SOURCES {
-        let mut files = Vec::new();
-        for folder in *folders {
-            collect(&crates.join(folder), &mut files);
+    let mut hashes: BTreeMap<String, String> = [("dependencies".to_string(), dependencies(&lock))].into();
+    for source in sources::SOURCES {
+        let (files, folders) = source.files(crates);
+        // Cargo looks at every folder's own time stamp and at every file's.
+        for path in files.iter().chain(&folders) {
+            println!("cargo:rerun-if-changed={}", path.display());
         }
-        files.sort();
-        let mut hash = blake3::Hasher::new();
-        for file in files {
-            let text = fs::read(&file).unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()));
-            let relative = file.strip_prefix(crates).expect("collected below crates/");
-            hash.update(relative.to_string_lossy().as_bytes());
-            hash.update(&(text.len() as u64).to_le_bytes());
-            hash.update(&text);
-        }
-        println!("cargo:rustc-env=SCENAREC_SOURCE_{name}={}", &hash.finalize().to_hex()[..16]);
+        let root = crates.join(source.folder);
+        let texts = files.iter().map(|file| {
+            let text =
+                fs::read_to_string(file).unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()));
+            (file.strip_prefix(&root).expect("found below it").to_string_lossy().into_owned(), text)
+        });
+        hashes.extend(source.hashes(&texts.collect()));
     }
+    let hashes: Vec<String> = hashes.iter().map(|(name, hash)| format!("{name}={hash}")).collect();
+    println!("cargo:rustc-env=SCENAREC_SOURCES={}", hashes.join(" "));
 }
 
 /// Libraries whose version a number can depend on: random streams, and libtorch's arithmetic.
@@ -64,24 +52,6 @@ fn dependencies(lock: &Path) -> String {
         }
     }
     hash.finalize().to_hex()[..16].to_string()
-}
-
-/// Rust and C++ files below `folder`. Cargo looks at every folder's own time stamp and at every file's.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    println!("cargo:rerun-if-changed={}", folder.display());
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let name = entry.file_name();
-        if path.is_dir() {
-            if !LEFT_OUT.iter().any(|l| name == *l) {
-                collect(&path, files);
-            }
-        } else if path.extension().is_some_and(|e| ["rs", "cpp", "cc", "h", "hpp"].iter().any(|k| e == *k)) {
-            println!("cargo:rerun-if-changed={}", path.display());
-            files.push(path);
-        }
-    }
 }
 
 /// `rustc --version` of the compiler that builds this.

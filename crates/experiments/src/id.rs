@@ -7,31 +7,24 @@ use std::collections::BTreeMap;
 /// Digits of an id.
 pub const DIGITS: usize = 16;
 
-/// Hash of the sources of one crate (`recipes` for this crate's recipes, `dependencies` for the versions of the
-/// libraries that numbers come from), taken when this program was built.
+/// Hash of some sources, taken when this program was built: `data`, `train`, a module of another crate with what it uses
+/// (`backbones/deepfm`), `recipes` for this crate's recipes, `dependencies` for the versions of the libraries that numbers come from.
 pub fn source_hash(name: &str) -> Result<&'static str> {
-    Ok(match name {
-        "data" => env!("SCENAREC_SOURCE_DATA"),
-        "train" => env!("SCENAREC_SOURCE_TRAIN"),
-        "backbones" => env!("SCENAREC_SOURCE_BACKBONES"),
-        "contrastive" => env!("SCENAREC_SOURCE_CONTRASTIVE"),
-        "baselines" => env!("SCENAREC_SOURCE_BASELINES"),
-        "diffusion" => env!("SCENAREC_SOURCE_DIFFUSION"),
-        "recipes" => env!("SCENAREC_SOURCE_RECIPES"),
-        "dependencies" => env!("SCENAREC_SOURCE_DEPENDENCIES"),
-        other => anyhow::bail!("there is no crate {other:?} whose sources could be hashed"),
-    })
+    let mut all = env!("SCENAREC_SOURCES").split(' ').filter_map(|entry| entry.split_once('='));
+    let found = all.find_map(|(n, hash)| (n == name).then_some(hash));
+    found.with_context(|| format!("there is no {name:?} whose sources could be hashed"))
 }
 
-/// The crates whose code a job runs, with the hashes of their sources.
+/// The sources whose code a job runs, with their hashes.
 pub fn sources(job: &Job) -> Result<BTreeMap<String, String>> {
-    let of_model = crate::models::crate_of(&job.model);
-    let mut crates = vec!["data", "train", of_model, "recipes", "dependencies"];
+    let mut names = vec!["data".to_string(), "train".into(), "recipes".into(), "dependencies".into()];
+    names.extend(crate::models::source_of(&job.model));
     if let Some(name) = job.method.get("name").and_then(|n| n.as_str()) {
         let method = METHODS.iter().find(|m| m.name == name);
-        crates.extend(method.with_context(|| format!("unknown method {name:?}"))?.crates);
+        let sources = method.with_context(|| format!("unknown method {name:?}"))?.sources;
+        names.extend(sources.iter().map(ToString::to_string));
     }
-    crates.iter().map(|c| Ok((c.to_string(), source_hash(c)?.to_string()))).collect()
+    names.into_iter().map(|name| source_hash(&name).map(|hash| (name, hash.to_string()))).collect()
 }
 
 /// The job's id: 16 hexadecimal digits.

@@ -51,8 +51,8 @@ impl Use {
 pub struct MethodEntry {
     /// Its name in configurations.
     pub name: &'static str,
-    /// Crates whose sources the method's numbers depend on, besides those every run uses.
-    pub crates: &'static [&'static str],
+    /// Sources the method's numbers depend on, besides those every run uses ([`id::source_hash`](crate::id::source_hash)).
+    pub sources: &'static [&'static str],
     /// Checks a configuration and fills in every default.
     pub resolve: fn(Value) -> Result<Value>,
     /// What it is for.
@@ -63,13 +63,13 @@ pub struct MethodEntry {
 pub const METHODS: &[MethodEntry] = &[
     MethodEntry {
         name: "none",
-        crates: &[],
+        sources: &[],
         resolve: plain,
         usage: Use::ColdItem { pretrains: false, build: |_, _, _, _| Ok(Box::new(Plain)) },
     },
     MethodEntry {
         name: "dropoutnet",
-        crates: &["baselines"],
+        sources: &["baselines/dropoutnet"],
         resolve: |value| resolve(value, DropoutNetConfig::check),
         usage: Use::ColdItem {
             pretrains: true,
@@ -80,7 +80,7 @@ pub const METHODS: &[MethodEntry] = &[
     },
     MethodEntry {
         name: "meta-e",
-        crates: &["baselines"],
+        sources: &["baselines/meta_e"],
         resolve: |value| resolve(value, MetaEConfig::check),
         usage: Use::ColdItem {
             pretrains: false,
@@ -91,7 +91,7 @@ pub const METHODS: &[MethodEntry] = &[
     },
     MethodEntry {
         name: "mwuf",
-        crates: &["baselines"],
+        sources: &["baselines/mwuf"],
         resolve: |value| resolve(value, MwufConfig::check),
         usage: Use::ColdItem {
             pretrains: false,
@@ -102,7 +102,7 @@ pub const METHODS: &[MethodEntry] = &[
     },
     MethodEntry {
         name: "velf",
-        crates: &["baselines"],
+        sources: &["baselines/velf"],
         resolve: |value| resolve(value, VelfConfig::check),
         usage: Use::ColdItem {
             pretrains: true,
@@ -113,7 +113,7 @@ pub const METHODS: &[MethodEntry] = &[
     },
     MethodEntry {
         name: "cvar",
-        crates: &["baselines"],
+        sources: &["baselines/cvar"],
         resolve: |value| resolve(value, CvarConfig::check),
         usage: Use::ColdItem {
             pretrains: false,
@@ -124,7 +124,7 @@ pub const METHODS: &[MethodEntry] = &[
     },
     MethodEntry {
         name: "csdm",
-        crates: &["diffusion"],
+        sources: &["diffusion/csdm"],
         resolve: |value| resolve(value, CsdmConfig::check),
         usage: Use::ColdItem {
             pretrains: false,
@@ -133,16 +133,16 @@ pub const METHODS: &[MethodEntry] = &[
             },
         },
     },
-    MethodEntry { name: "mix", crates: &[], resolve: plain, usage: Use::Augment(|_| Ok(Augmentation::Mix)) },
+    MethodEntry { name: "mix", sources: &[], resolve: plain, usage: Use::Augment(|_| Ok(Augmentation::Mix)) },
     MethodEntry {
         name: "fine-tune",
-        crates: &[],
+        sources: &[],
         resolve: plain,
         usage: Use::Augment(|_| Ok(Augmentation::FineTune)),
     },
     MethodEntry {
         name: "single",
-        crates: &[],
+        sources: &[],
         resolve: plain,
         usage: Use::Augment(|_| Ok(Augmentation::Single)),
     },
@@ -153,13 +153,13 @@ pub const METHODS: &[MethodEntry] = &[
     baseline_generator("wgan-gp"),
     MethodEntry {
         name: "diff",
-        crates: &["diffusion"],
+        sources: &["diffusion/diff_msr"],
         resolve: |value| resolve(value, |_: &DiffConfig| Ok(())),
         usage: Use::Augment(|value| generated(RowsConfig::Diff(serde_yaml::from_value(value)?))),
     },
     MethodEntry {
         name: "diff-msr",
-        crates: &["diffusion"],
+        sources: &["diffusion/diff_msr"],
         resolve: |value| resolve(value, DiffMsrConfig::check),
         usage: Use::Augment(|value| {
             let config: DiffMsrConfig = serde_yaml::from_value(value)?;
@@ -171,7 +171,7 @@ pub const METHODS: &[MethodEntry] = &[
 const fn baseline_generator(name: &'static str) -> MethodEntry {
     MethodEntry {
         name,
-        crates: &["baselines"],
+        sources: &["baselines/generators", "diffusion/diff_msr"],
         resolve: |value| resolve(value, GeneratorConfig::check),
         usage: Use::Augment(|value| generated(RowsConfig::Baseline(serde_yaml::from_value(value)?))),
     }

@@ -22,10 +22,13 @@ pub fn of_config(config: &Value) -> Result<&'static ModelEntry> {
     model(name_in(config))
 }
 
-/// The crate of the model that a resolved configuration names; that of the click-through-rate models where it names none.
-pub fn crate_of(config: &Value) -> &'static str {
-    let of_contrast = scenarec_contrastive::MODELS.iter().any(|m| m.name == name_in(config));
-    if of_contrast { "contrastive" } else { "backbones" }
+/// The sources of the model that a resolved configuration names, as [`id::source_hash`](crate::id::source_hash) knows them; none where
+/// it names none.
+pub fn source_of(config: &Value) -> Option<String> {
+    let crates = [("backbones", scenarec_backbones::MODELS), ("contrastive", scenarec_contrastive::MODELS)];
+    let name = name_in(config);
+    let found = crates.into_iter().find(|(_, models)| models.iter().any(|m| m.name == name));
+    found.map(|(of, _)| format!("{of}/{name}"))
 }
 
 /// Builds the net a resolved configuration describes.

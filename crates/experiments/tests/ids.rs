@@ -3,6 +3,8 @@ use crate::{project::repository, registry::resolved};
 use scenarec_experiments::{
     id,
     job::Job,
+    methods::METHODS,
+    models::{self, models},
     spec::{Catalog, Changes, Selection, TableSpec},
 };
 
@@ -37,7 +39,7 @@ fn every_cause_of_a_result_is_in_the_id() {
     let mut data = base.clone();
     data.dataset.fingerprint = "other rows".into();
     others.push(id::of(&data).unwrap());
-    for name in ["data", "train", "backbones", "recipes", "diffusion"] {
+    for name in ["data", "train", "backbones/deepfm", "recipes", "dependencies", "diffusion/csdm"] {
         let mut mended = sources.clone();
         *mended.get_mut(name).unwrap_or_else(|| panic!("{name} is not among {sources:?}")) = "mended".into();
         others.push(id::with_sources(&base, &mended).unwrap());
@@ -50,9 +52,24 @@ fn every_cause_of_a_result_is_in_the_id() {
 }
 
 #[test]
-fn other_crates_do_not_matter() {
+fn other_models_and_methods_do_not_matter() {
     let sources = id::sources(&job(&Selection::default())).unwrap();
-    assert!(sources.contains_key("diffusion") && !sources.contains_key("baselines"), "{sources:?}");
+    let names: Vec<&str> = sources.keys().map(String::as_str).collect();
+    assert_eq!(names, ["backbones/deepfm", "data", "dependencies", "diffusion/csdm", "recipes", "train"]);
+}
+
+#[test]
+fn every_model_and_method_has_sources() {
+    for entry in models() {
+        let name =
+            models::source_of(&serde_yaml::from_str(&format!("name: {}", entry.name)).unwrap()).unwrap();
+        assert_eq!(id::source_hash(&name).unwrap().len(), id::DIGITS, "{name}");
+    }
+    for name in METHODS.iter().flat_map(|method| method.sources) {
+        assert_eq!(id::source_hash(name).unwrap().len(), id::DIGITS, "{name}");
+    }
+    let error = id::source_hash("backbones/deep_fm").unwrap_err().to_string();
+    assert!(error.contains("no \"backbones/deep_fm\""), "{error}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod errors;
 mod export;
 mod extend;
 mod golden;
+mod hashes;
 mod ids;
 mod layering;
 mod ledger;
