@@ -53,7 +53,7 @@ pub use dataset::{Column, Columns, Dataset, Provenance, Streamed};
 pub use error::{Error, Result};
 pub use identity::{Identity, identify};
 pub use loader::{AliCcpBehaviours, Combinations, CountRows, Loader};
-pub use prepare::{Prepared, prepare};
+pub use prepare::{Prepared, fill_cache, prepare};
 pub use raw::{Checksum, KnownFile, LargeFile, RawFile, RawFiles};
 pub use rows::{Rows, check as check_columns};
 pub use schema::{Field, Kind, Pooling, Role, Schema, Table};

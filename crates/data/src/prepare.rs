@@ -59,17 +59,34 @@ pub fn prepare(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result
             }
         }
     };
-    let splits = over.split.as_ref().unwrap_or(&config.split).apply(&dataset)?;
-    if config.loader.count() == Some(CountRows::TrainOnly) {
-        count_training_rows(&mut dataset, &splits);
-    }
-    if !current {
-        leaks::check(config, &dataset, &splits).inspect_err(|_| {
-            // Not to be found by the next run, which would not look again.
-            let _ = std::fs::remove_file(&path);
-        })?;
-    }
+    let split = over.split.as_ref().unwrap_or(&config.split);
+    let checked = split.apply(&dataset).and_then(|splits| {
+        if config.loader.count() == Some(CountRows::TrainOnly) {
+            count_training_rows(&mut dataset, &splits);
+        }
+        if !current {
+            leaks::check(config, &dataset, &splits)?;
+        }
+        Ok(splits)
+    });
+    let splits = checked.inspect_err(|_| {
+        // A cache that is there passes for one whose split and fields are right.
+        let _ = std::fs::remove_file(&path);
+    })?;
     Ok(Prepared { dataset, splits })
+}
+
+/// Fills the cache, so that [`prepare`] finds it. Where it is current its rows are not read.
+///
+/// # Errors
+/// As [`prepare`].
+///
+/// # Panics
+/// As [`prepare`].
+pub fn fill_cache(config: &DatasetConfig, roots: &Roots, over: &Override) -> Result<()> {
+    let (_, identity) = Material::of(config, roots, over)?;
+    let current = Stored::open(&cache_path(config, roots, &identity), &identity.fingerprint);
+    if matches!(current, Ok(Some(_))) { Ok(()) } else { prepare(config, roots, over).map(drop) }
 }
 
 /// Held by the one process that makes a cache file; the others wait for it, then find the file.

@@ -1,6 +1,6 @@
 //! The cache: used when current, made anew when not, never wrong.
 use crate::common::{Place, config, config_with};
-use scenarec_data::{Override, identify};
+use scenarec_data::{DatasetConfig, Override, fill_cache, identify};
 
 fn modified(place: &Place, file: &str) -> std::time::SystemTime {
     std::fs::metadata(place.roots.cache.join(file)).unwrap().modified().unwrap()
@@ -59,6 +59,26 @@ fn a_damaged_cache_is_made_anew() {
         assert_eq!(std::fs::read(&path).unwrap(), good, "the new cache equals the first one");
     }
     assert_eq!(place.cached().len(), 1, "no temporary file is left");
+}
+
+#[test]
+fn a_cache_is_filled_once_and_only_with_what_can_be_split() {
+    let place = Place::new();
+    let fill = |config: &DatasetConfig| fill_cache(config, &place.roots, &Override::default());
+    fill(&config("1m")).unwrap();
+    let names = place.cached();
+    let written = modified(&place, &names[0]);
+    fill(&config("1m")).unwrap();
+    assert_eq!((modified(&place, &names[0]), place.cached()), (written, names.clone()));
+    std::fs::write(place.roots.cache.join(&names[0]), "PAR1 and then nonsense PAR1").unwrap();
+    fill(&config("1m")).unwrap();
+    assert_eq!(place.cached(), names);
+    place.prepare(&config("1m")).unwrap();
+
+    let never = config_with("1m", "split: { plan: cold_item, threshold: 1000, k: 300 }");
+    let message = fill(&never).unwrap_err().to_string();
+    assert_eq!(fill(&never).unwrap_err().to_string(), message, "it is looked for every time");
+    assert_eq!(place.cached(), names);
 }
 
 #[test]

@@ -8,11 +8,11 @@ use crate::{
     store::Store,
 };
 use anyhow::{Result, bail, ensure};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 /// A table with what is selected of it, its plan and its store.
 pub(super) struct Session {
-    catalog: Catalog,
+    catalog: Rc<Catalog>,
     pub spec: TableSpec,
     pub selection: Selection,
     pub store: Store,
@@ -25,7 +25,7 @@ impl Session {
 
     /// Of a table by its name; in a paper's own program its last part will do.
     pub fn of(roots: &Roots, paper: Option<&str>, table: &str, selection: Selection) -> Result<Self> {
-        let catalog = Catalog::open(&roots.configs());
+        let catalog = Rc::new(Catalog::open(&roots.configs()));
         let spec = TableSpec::load(&catalog, &full_name(&catalog, paper, table))?;
         let store = Store::open(&roots.runs, &roots.published())?;
         Ok(Self { spec, selection, store, catalog })
@@ -33,10 +33,15 @@ impl Session {
 
     /// All tables, of one paper where it is given.
     pub fn all(roots: &Roots, paper: Option<&str>, selection: &Selection) -> Result<Vec<Self>> {
-        let names = Catalog::open(&roots.configs()).names("table");
-        let all = names.iter().map(|name| Self::of(roots, None, name, selection.clone()));
-        let all: Vec<Self> = all.collect::<Result<_>>()?;
-        Ok(all.into_iter().filter(|s| paper.is_none_or(|p| p == s.spec.paper)).collect())
+        let catalog = Rc::new(Catalog::open(&roots.configs()));
+        let store = Store::open(&roots.runs, &roots.published())?;
+        let names = catalog.names("table");
+        let specs = names.iter().map(|name| TableSpec::load(&catalog, name));
+        let specs: Vec<TableSpec> = specs.collect::<Result<_>>()?;
+        let wanted = specs.into_iter().filter(|spec| paper.is_none_or(|p| p == spec.paper));
+        let session =
+            |spec| Self { spec, selection: selection.clone(), store: store.clone(), catalog: catalog.clone() };
+        Ok(wanted.map(session).collect())
     }
 
     /// The plan, and what a reader must know about every dataset.

@@ -96,7 +96,7 @@ fn prepare_data(state: &mut State, roots: &Roots, display: &Display) {
         let d = &node.job.dataset;
         let error = prepared.entry(d.fingerprint.clone()).or_insert_with(|| {
             display.say(&format!("preparing {}", d.config.dataset));
-            scenarec_data::prepare(&d.config, &roots.data, &d.quick)
+            scenarec_data::fill_cache(&d.config, &roots.data, &d.quick)
                 .err()
                 .map(|e| format!("{:#}", anyhow::Error::from(e)))
         });

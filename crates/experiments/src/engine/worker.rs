@@ -123,7 +123,7 @@ fn execute(file: &Path, roots: &Roots) -> Result<()> {
          between; start again",
         order.id
     );
-    let store = Store::open(&roots.runs, &roots.published())?;
+    let store = Store::of_this_checkout(&roots.runs)?;
     let is_stage = job.stage.is_some();
     let _lock = store.lock(&id, || Message::Waiting.send())?;
     if store.has(&id, is_stage) {

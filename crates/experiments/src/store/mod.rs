@@ -59,11 +59,16 @@ pub struct Finished {
 impl Store {
     /// Opens `runs` (made where it does not exist) and the folder of the runs that are part of the repository.
     pub fn open(runs: &Path, published: &Path) -> Result<Self> {
+        Ok(Self { published: Published::open(published)?, ..Self::of_this_checkout(runs)? })
+    }
+
+    /// The same without the runs that are part of the repository.
+    pub fn of_this_checkout(runs: &Path) -> Result<Self> {
         for folder in ["stages", ".locks", ".logs", ".failed"] {
             let folder = runs.join(folder);
             fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
-        Ok(Self { runs: runs.into(), published: Published::open(published)? })
+        Ok(Self { runs: runs.into(), published: Published::default() })
     }
 
     /// The folder of runs.

@@ -9,6 +9,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// A line. Its parts stay text until they are asked for: a plan looks at the ids only.
@@ -68,7 +69,7 @@ impl PublishedRun {
 pub(super) struct Published {
     folder: PathBuf,
     /// File -> its runs. A run that several tables show lies in one of their files.
-    files: BTreeMap<PathBuf, Vec<PublishedRun>>,
+    files: Arc<BTreeMap<PathBuf, Vec<PublishedRun>>>,
 }
 
 impl Published {
@@ -80,7 +81,7 @@ impl Published {
                 files.insert(path.clone(), lines(&path)?);
             }
         }
-        Ok(Self { folder: folder.into(), files })
+        Ok(Self { folder: folder.into(), files: Arc::new(files) })
     }
 
     /// All runs.
@@ -99,8 +100,9 @@ impl Published {
         let answered: BTreeSet<String> =
             new.iter().map(question).filter_map(Result::transpose).collect::<Result<_>>()?;
         let place = self.folder.join(format!("{stem}.jsonl"));
-        self.files.entry(place.clone()).or_default();
-        for (path, runs) in &mut self.files {
+        let files = Arc::make_mut(&mut self.files);
+        files.entry(place.clone()).or_default();
+        for (path, runs) in files {
             let before = runs.len();
             let mut kept = Vec::new();
             for run in runs.drain(..) {
