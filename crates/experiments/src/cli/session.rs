@@ -39,8 +39,12 @@ impl Session {
         let specs = names.iter().map(|name| TableSpec::load(&catalog, name));
         let specs: Vec<TableSpec> = specs.collect::<Result<_>>()?;
         let wanted = specs.into_iter().filter(|spec| paper.is_none_or(|p| p == spec.paper));
-        let session =
-            |spec| Self { spec, selection: selection.clone(), store: store.clone(), catalog: catalog.clone() };
+        let session = |spec| Self {
+            spec,
+            selection: selection.clone(),
+            store: store.clone(),
+            catalog: catalog.clone(),
+        };
         Ok(wanted.map(session).collect())
     }
 
