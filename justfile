@@ -85,8 +85,9 @@ scenarec *ARGS: _scenarec
 own-model:
     export CARGO_TARGET_DIR="$(realpath -m "${CARGO_TARGET_DIR:-target}")"; cd examples/own-model; cargo run --locked
 
+# Of the whole workspace, as tests are: one package alone has other features, and its dependencies would be compiled again.
 _scenarec:
-    @cargo build --package scenarec-experiments --bin scenarec
+    @cargo build --workspace --bin scenarec
 
 # Regenerate the golden files with PyTorch: all, or the scripts named
 golden *SCRIPTS: _venv

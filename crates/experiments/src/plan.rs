@@ -173,7 +173,14 @@ impl Nodes<'_> {
 
 /// How long earlier jobs took, by what they do.
 #[derive(Debug, Default)]
-pub struct History(BTreeMap<String, (f64, u32)>);
+pub struct History {
+    here: Times,
+    /// Of runs that are part of the repository: another machine's, or this one's in another hour.
+    elsewhere: Times,
+}
+
+/// Kind of job -> the sum of seconds and the number of jobs.
+type Times = BTreeMap<String, (f64, u32)>;
 
 impl History {
     /// Reads the times of everything finished.
@@ -183,7 +190,8 @@ impl History {
             // A broken file of another table is no reason not to plan this one.
             let measures = store.measures(&f.id, f.job.stage.is_some()).ok().flatten().unwrap_or_default();
             if let Some(m) = measures.iter().find(|m| m.metric == "wall_seconds") {
-                history.learn(&kind(&f.job), m.value);
+                let times = if f.folder.is_some() { &mut history.here } else { &mut history.elsewhere };
+                learn(times, &kind(&f.job), m.value);
             }
         }
         Ok(history)
@@ -191,14 +199,13 @@ impl History {
 
     /// Another job of this kind took so many seconds.
     pub(crate) fn learn(&mut self, kind: &str, seconds: f64) {
-        let (sum, n) = self.0.entry(kind.into()).or_default();
-        *sum += seconds;
-        *n += 1;
+        learn(&mut self.here, kind, seconds);
     }
 
-    /// Seconds that jobs of this kind took on average.
+    /// Seconds that jobs of this kind took on average; elsewhere where there were none here.
     pub(crate) fn of_kind(&self, kind: &str) -> Option<f64> {
-        self.0.get(kind).map(|(sum, n)| sum / f64::from(*n))
+        let times = self.here.get(kind).or_else(|| self.elsewhere.get(kind));
+        times.map(|(sum, n)| sum / f64::from(*n))
     }
 
     /// Seconds that jobs like this one took on average.
@@ -214,10 +221,32 @@ impl History {
     }
 }
 
+fn learn(times: &mut Times, kind: &str, seconds: f64) {
+    let (sum, n) = times.entry(kind.into()).or_default();
+    *sum += seconds;
+    *n += 1;
+}
+
 /// What a job's time depends on most.
 pub(crate) fn kind(job: &Job) -> String {
     let mut same = job.clone();
     same.seed = 0;
     same.dataset.fingerprint = String::new();
     what(&same) + &format!(" {:?} {} {}", same.dataset.quick, same.threads, same.device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_this_machine_are_taken_before_others() {
+        let mut history = History::default();
+        assert_eq!(history.of_kind("csdm"), None);
+        learn(&mut history.elsewhere, "csdm", 100.0);
+        assert_eq!(history.of_kind("csdm"), Some(100.0));
+        history.learn("csdm", 20.0);
+        history.learn("csdm", 30.0);
+        assert_eq!((history.of_kind("csdm"), history.of_kind("cvar")), (Some(25.0), None));
+    }
 }

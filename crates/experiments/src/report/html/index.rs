@@ -58,7 +58,7 @@ pub fn index(tables: &[Listed]) -> String {
         @for paper in papers {
             h2 { (paper) }
             div.wide {
-                table {
+                table.list {
                     thead { tr { th.left { "table" } th.left { "made on" } th { "cells" } th.left { "verdict" } } }
                     tbody {
                         @for t in tables.iter().filter(|t| t.paper == paper) {
