@@ -90,6 +90,13 @@ fn result(learner: &mut Learner, trained: [Trained; 2]) -> Outcome {
     (state, trained.map(|t| (t.steps, t.samples, t.losses, t.scores)).to_vec())
 }
 
+/// Of a run that nothing disturbs.
+fn uncut(backend: Backend, optim: OptimSpec) -> Outcome {
+    let mut whole = learner(backend, optim);
+    let trained = run(&scenarec_train::Silent, &mut whole, 0).unwrap();
+    result(&mut whole, trained)
+}
+
 fn optimisers() -> Vec<(Backend, OptimSpec)> {
     let adam = OptimSpec::adam(1e-2, 0.0);
     let decay = OptimSpec { weight_decay: 1e-3, ..adam };
@@ -102,9 +109,7 @@ fn optimisers() -> Vec<(Backend, OptimSpec)> {
 #[test]
 fn cut_off_at_any_step_the_result_is_the_same() {
     for (backend, optim) in optimisers() {
-        let mut whole = learner(backend, optim);
-        let trained = run(&scenarec_train::Silent, &mut whole, 0).unwrap();
-        let expected = result(&mut whole, trained);
+        let expected = uncut(backend, optim);
         assert_eq!(expected.1.iter().map(|t| t.0).collect::<Vec<_>>(), [STEPS, STEPS]);
         // Within an epoch, at its end, between the steps on a batch, in either training.
         for cut in [1, 2, 3, 8, 9, 15, 32, 33, 34, 41, 63, 64] {
@@ -131,9 +136,7 @@ fn cut_off_at_any_step_the_result_is_the_same() {
 #[test]
 fn cut_off_again_and_again_the_result_is_the_same() {
     let (backend, optim) = optimisers()[0];
-    let mut whole = learner(backend, optim);
-    let trained = run(&scenarec_train::Silent, &mut whole, 0).unwrap();
-    let expected = result(&mut whole, trained);
+    let expected = uncut(backend, optim);
     let folder = tempfile::tempdir().unwrap();
     let mut processes = 0;
     loop {
@@ -155,9 +158,7 @@ fn cut_off_again_and_again_the_result_is_the_same() {
 #[test]
 fn what_is_damaged_or_of_another_run_is_left_aside() {
     let (backend, optim) = optimisers()[0];
-    let mut whole = learner(backend, optim);
-    let trained = run(&scenarec_train::Silent, &mut whole, 0).unwrap();
-    let expected = result(&mut whole, trained);
+    let expected = uncut(backend, optim);
     let folder = tempfile::tempdir().unwrap();
     run(&Kept::every_batch(folder.path()), &mut learner(backend, optim), 50).unwrap_err();
     let (first, second) = (folder.path().join("000.safetensors"), folder.path().join("001.safetensors"));
