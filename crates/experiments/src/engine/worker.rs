@@ -66,7 +66,7 @@ impl Order {
         self.command_of(this_program(), roots)
     }
 
-    /// The same, `program` being this one by a name that stays.
+    /// The same for another machine or another day, on which `command` starts this program.
     pub fn command_of(&self, mut command: Command, roots: &Roots) -> Command {
         let threads = self.job.threads.to_string();
         command.arg("--root").arg(&roots.project).args(["worker", "-"]);
