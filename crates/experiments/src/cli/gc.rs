@@ -47,7 +47,7 @@ pub(super) fn run(roots: &Roots, yes: bool) -> Result<()> {
         }
     }
     for (id, folder, job) in store.idle_checkpoints()? {
-        let finished = store.has(&id, false) || store.has(&id, true);
+        let finished = store.is_finished(&id);
         let job = job.map(|job| Finished { id, folder: Some(folder.clone()), job });
         let why = match job {
             _ if finished => "checkpoints of a finished run",

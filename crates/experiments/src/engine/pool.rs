@@ -53,7 +53,7 @@ pub fn execute(
     options: &Options,
     failed: BTreeMap<String, Failure>,
 ) -> Result<Outcome> {
-    store.remove_dead_folders()?;
+    store.remove_leftovers()?;
     let mut missing = plan.missing();
     missing.retain(|n| !failed.contains_key(&n.id));
     if missing.is_empty() {
@@ -76,7 +76,7 @@ pub fn execute(
     });
     display.end();
     if interrupt::interrupted() {
-        store.remove_dead_folders()?;
+        store.remove_leftovers()?;
     }
     let state = pool.state.into_inner().unwrap_or_else(|e| e.into_inner());
     if let Some(e) = state.broken {

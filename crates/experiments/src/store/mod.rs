@@ -6,7 +6,8 @@
 //!                      points.csv of a run that makes points
 //! runs/stages/<id>/    the same, and the stage's own files
 //! runs/.tmp-<id>-xxxx  being written; removed at the next start where its process is dead
-//! runs/.checkpoints/<id>/   what a run or stage that is not finished goes on from; removed when it is
+//! runs/.checkpoints/<id>/   what a run or stage that is not finished goes on from; removed when it is, or at the next
+//!                           start where its process died in between
 //! runs/.locks/<id>.lock, runs/.logs/<id>.log, runs/.failed/<id>.json
 //! ```
 mod points;
@@ -92,6 +93,11 @@ impl Store {
             || (!is_stage && self.published.get(id).is_some())
     }
 
+    /// Whether `id` is that of a finished run or of a finished stage.
+    pub fn is_finished(&self, id: &str) -> bool {
+        [false, true].into_iter().any(|is_stage| self.has(id, is_stage))
+    }
+
     /// The log of the process that works on `id`.
     pub fn log(&self, id: &str) -> PathBuf {
         self.runs.join(".logs").join(format!("{id}.log"))
@@ -150,12 +156,19 @@ impl Store {
         Ok(dead)
     }
 
-    /// Removes what dead processes left half-written.
-    pub fn remove_dead_folders(&self) -> Result<()> {
+    /// Removes what dead processes left behind: folders half-written, and checkpoints of what is finished.
+    pub fn remove_leftovers(&self) -> Result<()> {
         for (name, path) in entries(&self.runs)? {
             let Some(rest) = name.strip_prefix(".tmp-") else { continue };
             // The lock is held while the folder goes: no worker can start to fill it.
             if let Some(_lock) = self.try_lock(rest.split('-').next().unwrap_or_default()) {
+                remove(&path)?;
+            }
+        }
+        for (id, path) in entries(&self.runs.join(CHECKPOINTS))? {
+            if self.is_finished(&id)
+                && let Some(_lock) = self.try_lock(&id)
+            {
                 remove(&path)?;
             }
         }
@@ -340,17 +353,42 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_folders_of_dead_processes_go() {
+    fn store() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), &dir.path().join("none")).unwrap();
+        (dir, store)
+    }
+
+    #[test]
+    fn only_folders_of_dead_processes_go() {
+        let (dir, store) = store();
         let alive = dir.path().join(".tmp-00000000000000aa-x1");
         let dead = dir.path().join(".tmp-00000000000000bb-x2");
         fs::create_dir(&alive).unwrap();
         fs::create_dir(&dead).unwrap();
         let _lock = store.lock("00000000000000aa", || panic!("nobody else has it")).unwrap();
         assert_eq!(store.dead_folders().unwrap(), vec![dead.clone()]);
-        store.remove_dead_folders().unwrap();
+        store.remove_leftovers().unwrap();
         assert!(alive.exists() && !dead.exists());
+    }
+
+    /// A process may be killed when its run is in its place and its checkpoints are not yet removed.
+    #[test]
+    fn only_checkpoints_of_what_is_finished_go() {
+        let (_dir, store) = store();
+        let ids = ["00000000000000aa", "00000000000000bb", "00000000000000cc", "00000000000000dd"];
+        let [run, stage, locked, _] = ids;
+        for (id, is_stage) in [(run, false), (stage, true), (locked, false)] {
+            fs::create_dir(store.folder(id, is_stage)).unwrap();
+            fs::write(store.folder(id, is_stage).join("job.json"), "{}").unwrap();
+        }
+        for id in ids {
+            fs::create_dir_all(store.checkpoints(id)).unwrap();
+            fs::write(store.checkpoints(id).join("000.safetensors"), "").unwrap();
+        }
+        let _lock = store.lock(locked, || panic!("nobody else has it")).unwrap();
+        store.remove_leftovers().unwrap();
+        assert_eq!(ids.map(|id| store.checkpoints(id).exists()), [false, false, true, true]);
+        assert!(store.has(run, false) && store.has(stage, true));
     }
 }
