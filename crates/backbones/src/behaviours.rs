@@ -205,8 +205,8 @@ impl CtrModel for WithBehaviours {
         self.model.forward(&self.extended(x), train)
     }
 
-    fn scalars(&self) -> Vec<(String, f64)> {
-        self.model.scalars()
+    fn fusion_weights(&self) -> Vec<(String, f64)> {
+        self.model.fusion_weights()
     }
 
     fn representations(&self, x: &Embedded) -> Vec<(String, Tensor)> {

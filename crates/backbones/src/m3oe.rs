@@ -212,8 +212,8 @@ impl CtrModel for M3oe {
         Output { logits: self.towers.on_each(&fused, &x.groups, train), aux: vec![] }
     }
 
-    /// The fusion weights: `alpha_d`, `alpha_t`, `beta_d`, `beta_t`.
-    fn scalars(&self) -> Vec<(String, f64)> {
+    /// `alpha_d`, `alpha_t`, `beta_d`, `beta_t`.
+    fn fusion_weights(&self) -> Vec<(String, f64)> {
         self.weights.values(&self.domains, &self.tasks)
     }
 

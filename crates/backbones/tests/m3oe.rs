@@ -166,7 +166,7 @@ fn own_and_other_experts_share_the_weight() {
     let expected = expert(1) * beta + (expert(0) + expert(2)) * ((1.0 - beta) / 2.0);
     assert!(distance(&expected, named("task.task1")) < 1e-5);
     let weight: f64 = 1.0 / (1.0 + f64::exp(-f64::from(state["fusion.alpha_d"].double_value(&[0]) as f32)));
-    assert!((net.scalars()[0].1 - weight).abs() < 1e-6 && net.scalars()[0].0 == "alpha_d");
+    assert!((net.fusion_weights()[0].1 - weight).abs() < 1e-6 && net.fusion_weights()[0].0 == "alpha_d");
 }
 
 #[test]

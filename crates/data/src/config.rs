@@ -38,9 +38,11 @@ pub struct DatasetConfig {
     pub split: SplitPlan,
     /// What stands in where the raw folder is absent.
     pub simulate: SimulateConfig,
-    /// Where the columns are while a model is trained.
+    /// Where the columns are while a model is trained. Jobs written earlier lack it, and were resident.
+    #[serde(default)]
     pub memory: Memory,
-    /// From which rows ids have their numbers and real numbers their scales.
+    /// From which rows ids have their numbers and real numbers their scales. Jobs written earlier lack it.
+    #[serde(default)]
     pub fitted_on: FittedOn,
 }
 

@@ -144,7 +144,13 @@ impl RawFiles {
         let judged = files.par_iter().filter_map(|file| file.judge(known, unknown).transpose());
         let judged = judged.collect::<Result<Vec<Judgement>>>()?;
         let worst = judged.iter().map(|j| j.provenance).max_by_key(|p| p.distance()).unwrap_or(unknown);
-        let notes: Vec<String> = judged.into_iter().map(|j| j.note).filter(|n| !n.is_empty()).collect();
+        let mut notes: Vec<String> = Vec::new();
+        for Judgement { note, .. } in judged {
+            // Files that are parts of one copy have one note.
+            if !note.is_empty() && !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
         Ok((worst, notes.join("; ")))
     }
 
@@ -306,6 +312,8 @@ mod tests {
         let as_is = recognise(&[a.clone(), b.clone()]);
         assert_eq!(as_is, (Provenance::Partial, "half of it".into()));
         assert_eq!(recognise(std::slice::from_ref(&a)), (Provenance::Real, String::new()));
+        let same = known("a", abc, Provenance::Partial, "half of it");
+        assert_eq!(recognise(&[same, b.clone()]), as_is, "a note is told once");
         let other = known("a", hello, Provenance::Real, "");
         let note = "the checksum of a is not a known one; half of it";
         assert_eq!(recognise(&[other, b]), (unknown, note.into()));

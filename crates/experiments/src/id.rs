@@ -38,11 +38,22 @@ pub fn with_sources(job: &Job, sources: &BTreeMap<String, String>) -> Result<Str
     Ok(short_hash(&canonical(&whole)))
 }
 
-/// Hash of the settings alone, without data and code: runs that agree here answer the same question.
+/// Keys of a dataset's configuration that only tell what its files are: they may say more of the same files one day.
+const DESCRIPTION: [&str; 4] = ["fitted_on", "known_files", "provenance", "reported_as"];
+
+/// The settings alone, without data and code: the job's JSON less the data's fingerprint and description.
+pub fn settings(job: &Job) -> Result<Value> {
+    let mut settings = job_json(job)?;
+    let dataset = settings["dataset"].as_object_mut().context("a job has a dataset")?;
+    dataset.remove("fingerprint");
+    let config = dataset.get_mut("config").and_then(Value::as_object_mut).context("a dataset has keys")?;
+    config.retain(|key, _| !DESCRIPTION.contains(&key.as_str()));
+    Ok(settings)
+}
+
+/// Hash of the [`settings`]: runs that agree here answer the same question.
 pub fn question(job: &Job) -> Result<String> {
-    let mut job = job.clone();
-    job.dataset.fingerprint = String::new();
-    Ok(short_hash(&canonical(&job_json(&job)?)))
+    Ok(short_hash(&canonical(&settings(job)?)))
 }
 
 /// The job as JSON.

@@ -1,5 +1,6 @@
 //! An id changes with everything that determines the result, and with nothing else.
 use crate::{project::repository, registry::resolved};
+use scenarec_data::FittedOn;
 use scenarec_experiments::{
     id,
     job::Job,
@@ -77,6 +78,13 @@ fn the_question_leaves_out_data_and_code() {
     let base = job(&Selection::default());
     let mut data = base.clone();
     data.dataset.fingerprint = "other rows".into();
+    data.dataset.config.known_files.pop().unwrap();
+    data.dataset.config.fitted_on = FittedOn::Training;
+    assert_ne!(base, data);
     assert_eq!(id::question(&base).unwrap(), id::question(&data).unwrap());
-    assert_ne!(id::question(&base).unwrap(), id::question(&Job { seed: 2, ..base }).unwrap());
+    let mut other = base.clone();
+    other.dataset.config.simulate.seed += 1;
+    for different in [other, Job { seed: 2, ..base.clone() }] {
+        assert_ne!(id::question(&base).unwrap(), id::question(&different).unwrap());
+    }
 }

@@ -1,6 +1,8 @@
 //! `compare` and `leaderboard`, over runs of a table.
-use crate::project::Project;
+use crate::project::{Project, repository};
+use scenarec_experiments::store::Store;
 use serde_json::Value;
+use std::fs;
 
 const DATASET: &str = "movielens-100k-cold";
 
@@ -24,6 +26,7 @@ fn finished_runs_are_ranked_and_compared() {
     for entry in &board {
         assert_eq!(entry["runs"].as_object().unwrap().len(), 2, "a run for each seed");
         assert_eq!((&entry["provenance"], &entry["model"]), (&"simulated".into(), &"deepfm".into()));
+        assert_eq!(entry["older"], false);
         let own = entry["settings"].as_object().unwrap();
         assert!(own.keys().eq(["run.warm.epochs"]), "{own:?}");
     }
@@ -70,4 +73,17 @@ fn every_listing_has_a_form_for_programs() {
     let plan = lines(&project.ok(&["plan", "csdm-table1", "--quick", "--json"]));
     assert!(plan.iter().all(|n| n["id"].is_string() && n["finished"] == false), "{plan:?}");
     assert!(plan.iter().any(|n| !n["inputs"].as_object().unwrap().is_empty()), "runs need stages");
+}
+
+/// What cannot be read is left out of reports and leaderboards without a word.
+#[test]
+fn every_published_run_can_be_read() {
+    let results = repository().join("docs/results");
+    let files = fs::read_dir(&results).unwrap().flatten().map(|e| e.path());
+    let runs = files.filter(|path| path.extension().is_some_and(|e| e == "jsonl"));
+    let published: usize = runs.map(|path| fs::read_to_string(path).unwrap().lines().count()).sum();
+    let own = tempfile::tempdir().unwrap();
+    let store = Store::open(own.path(), &results).unwrap();
+    assert!(published > 0);
+    assert_eq!(store.finished(false).unwrap().len(), published);
 }

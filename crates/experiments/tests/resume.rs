@@ -180,6 +180,30 @@ fn a_number_of_older_code_is_shown_only_on_demand_and_marked() {
     assert!(report(&[]).contains("not run") && !report(&[]).contains("stale"), "{}", report(&[]));
     assert!(report(&["--stale"]).contains(" (stale)"), "{}", report(&["--stale"]));
     assert!(report(&["--stale"]).contains("numbers marked (stale) come from older code or data"));
+    let board = project.ok(&["leaderboard", "movielens-100k-cold", "--quick"]);
+    assert!(board.contains("simulated, older code"), "{board}");
+
+    // Of several the last one.
+    for (copy, ended, auc) in [("0123456789abcdee", 1, 0.25), ("0123456789abcdf0", u64::MAX, 0.75)] {
+        let folder = project.path("runs").join(copy);
+        fs::create_dir(&folder).unwrap();
+        for file in ["job.json", "environment.json", "measures.jsonl"] {
+            let text = project.read(&format!("runs/0123456789abcdef/{file}"));
+            let lines = if file == "measures.jsonl" { text.lines().collect() } else { vec![&text[..]] };
+            let changed = lines.into_iter().map(|line| {
+                let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+                if value["metric"] == "auc" {
+                    value["value"] = auc.into();
+                } else if file == "environment.json" {
+                    value["ended"] = ended.into();
+                }
+                value.to_string()
+            });
+            fs::write(folder.join(file), changed.collect::<Vec<_>>().join("\n")).unwrap();
+        }
+    }
+    let last = report(&["--stale"]);
+    assert!(last.contains("0.7500") && !last.contains("0.2500"), "{last}");
     let gone = project.ok(&["gc", "--yes"]);
     assert!(gone.contains("0123456789abcdef (of older code or data)"), "{gone}");
     assert!(!project.path("runs/0123456789abcdef").exists());

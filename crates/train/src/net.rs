@@ -26,8 +26,8 @@ pub trait CtrModel {
     /// fields `[B, F, d]`, reals `[B, R]` -> logits `[B, T]`. `train` switches batch norm and dropout.
     fn forward(&self, x: &Embedded, train: bool) -> Output;
 
-    /// Learned scalars worth a line of their own in reports, by name; most models have none.
-    fn scalars(&self) -> Vec<(String, f64)> {
+    /// The learned weights with which the model fuses its parts, by name; reports show them. Most models have none.
+    fn fusion_weights(&self) -> Vec<(String, f64)> {
         Vec::new()
     }
 
@@ -259,9 +259,9 @@ impl Net {
         loss(&self.forward(&x, true), &labels(batch, self.weights.params.device()))
     }
 
-    /// The model's [`scalars`](CtrModel::scalars).
-    pub fn scalars(&self) -> Vec<(String, f64)> {
-        self.model.scalars()
+    /// The model's [`fusion_weights`](CtrModel::fusion_weights).
+    pub fn fusion_weights(&self) -> Vec<(String, f64)> {
+        self.model.fusion_weights()
     }
 
     /// The model's [`representations`](CtrModel::representations) of an embedded batch.

@@ -66,7 +66,7 @@ pub(super) fn compare(roots: &Roots, args: &CompareArgs) -> Result<()> {
     }
     let mut out = String::new();
     for run in &both.runs {
-        out += &format!("{}  {} ({} data)\n", run.id, run.what, run.provenance);
+        out += &format!("{}  {} ({} data{})\n", run.id, run.what, run.provenance, of_code(run.older));
     }
     if both.settings.is_empty() {
         out += "\nThe same settings.\n";
@@ -113,6 +113,10 @@ pub(super) fn leaderboard(roots: &Roots, args: &LeaderboardArgs) -> Result<()> {
     print(&text(&board, shown, query.metric))
 }
 
+fn of_code(older: bool) -> &'static str {
+    if older { ", older code" } else { "" }
+}
+
 fn score(name: &str) -> Result<&'static Metric> {
     let scores = || METRICS.iter().filter(|m| m.is_score);
     let found = metric::find(name).filter(|m| m.is_score);
@@ -132,7 +136,8 @@ fn text(board: &Leaderboard, shown: &[Entry], metric: &Metric) -> String {
         let mut row = vec![(i + 1).to_string(), entry.model.clone(), entry.method.clone()];
         row.extend(columns.iter().map(|c| number(entry, c, metric)));
         let run = entry.runs.values().next().map(|id| id[..8].to_string());
-        row.extend([entry.runs.len().to_string(), entry.provenance.clone(), run.unwrap_or_default()]);
+        let data = format!("{}{}", entry.provenance, of_code(entry.older));
+        row.extend([entry.runs.len().to_string(), data, run.unwrap_or_default()]);
         let own = entry.settings.iter().take(SETTINGS).map(|(path, value)| format!("{path}={value}"));
         let more = entry.settings.len().saturating_sub(SETTINGS);
         let more = (more > 0).then(|| format!("… {more} more"));

@@ -1,5 +1,5 @@
 //! Two runs side by side.
-use super::{find, settings, text};
+use super::{find, is_older, settings, text};
 use crate::{metric, plan::what, store::Store};
 use anyhow::{Context, Result};
 use scenarec_train::Measure;
@@ -26,6 +26,8 @@ pub struct Run {
     pub what: String,
     /// What its data is.
     pub provenance: String,
+    /// Whether it is of older code.
+    pub older: bool,
 }
 
 /// A number that both or one of them recorded.
@@ -53,6 +55,7 @@ pub fn compare(store: &Store, ids: [&str; 2]) -> Result<Comparison> {
             Run {
                 provenance: measures.first().map(|m| m.provenance.clone()).unwrap_or_default(),
                 what: what(&run.job),
+                older: is_older(&run),
                 id: run.id,
             },
         ))

@@ -1,5 +1,5 @@
 //! The best on a dataset, over the runs of all tables.
-use super::{settings, text};
+use super::{is_older, settings, text};
 use crate::{
     id,
     metric::{Better, Metric},
@@ -49,6 +49,8 @@ pub struct Entry {
     pub settings: BTreeMap<String, String>,
     /// What the data is.
     pub provenance: String,
+    /// Whether some of its runs are of older code.
+    pub older: bool,
     /// Ids by seed.
     pub runs: BTreeMap<u64, String>,
     /// Mean over seeds by column.
@@ -57,19 +59,30 @@ pub struct Entry {
     pub deviations: BTreeMap<String, f64>,
 }
 
+/// By question and provenance.
+type Groups = BTreeMap<(String, String), Group>;
+
 struct Group {
     settings: BTreeMap<String, Value>,
     provenance: String,
-    runs: BTreeMap<u64, (u64, String)>,
+    runs: BTreeMap<u64, Chosen>,
     values: BTreeMap<u64, BTreeMap<String, f64>>,
 }
 
-/// Ranks all finished runs on the dataset. Of runs of the same settings and seed, the one that ended last counts.
+/// The run of a seed.
+struct Chosen {
+    ended: u64,
+    older: bool,
+    id: String,
+}
+
+/// Ranks all finished runs on the dataset. Of runs of the same settings and seed on data of the same provenance, the one that ended
+/// last counts.
 ///
 /// # Errors
 /// No run is there, or none has the wanted column.
 pub fn leaderboard(store: &Store, query: &Query<'_>) -> Result<Leaderboard> {
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let mut groups: Groups = BTreeMap::new();
     let mut columns: Vec<String> = Vec::new();
     for run in store.finished(false)? {
         if run.job.dataset.config.dataset != query.dataset || (!query.quick && is_quick(&run)?) {
@@ -87,13 +100,13 @@ pub fn leaderboard(store: &Store, query: &Query<'_>) -> Result<Leaderboard> {
         let ended = store.environment(&run.id, false)?.map_or(0, |of| of.ended);
         let mut job = run.job.clone();
         let seed = std::mem::take(&mut job.seed);
-        let group = groups.entry(id::question(&job)?).or_insert_with(|| Group {
+        let group = groups.entry((id::question(&job)?, first.provenance.clone())).or_insert_with(|| Group {
             settings: of,
             provenance: first.provenance.clone(),
             runs: BTreeMap::new(),
             values: BTreeMap::new(),
         });
-        if group.runs.get(&seed).is_some_and(|(before, _)| *before > ended) {
+        if group.runs.get(&seed).is_some_and(|before| before.ended > ended) {
             continue;
         }
         for m in &own {
@@ -103,7 +116,7 @@ pub fn leaderboard(store: &Store, query: &Query<'_>) -> Result<Leaderboard> {
             }
         }
         group.values.insert(seed, own.iter().map(|m| (column(m), m.value)).collect());
-        group.runs.insert(seed, (ended, run.id));
+        group.runs.insert(seed, Chosen { ended, older: is_older(&run), id: run.id });
     }
     ensure!(
         !groups.is_empty(),
@@ -147,7 +160,7 @@ fn name<'a>(group: &'a Group, path: &str) -> &'a str {
     group.settings.get(path).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn entry(group: &Group, all: &BTreeMap<String, Group>) -> Entry {
+fn entry(group: &Group, all: &Groups) -> Entry {
     let [model, method] = ["model.name", "method.name"].map(|path| name(group, path));
     let alike = |other: &&Group| name(other, "model.name") == model && name(other, "method.name") == method;
     let alike: Vec<&Group> = all.values().filter(alike).collect();
@@ -170,7 +183,8 @@ fn entry(group: &Group, all: &BTreeMap<String, Group>) -> Entry {
         method: method.into(),
         settings,
         provenance: group.provenance.clone(),
-        runs: group.runs.iter().map(|(seed, (_, id))| (*seed, id.clone())).collect(),
+        older: group.runs.values().any(|run| run.older),
+        runs: group.runs.iter().map(|(seed, run)| (*seed, run.id.clone())).collect(),
         means: by_column.iter().map(|(column, values)| (column.clone(), mean(values))).collect(),
         deviations: by_column.iter().filter_map(deviation).collect(),
     }

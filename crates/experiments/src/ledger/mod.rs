@@ -6,6 +6,7 @@ pub use compare::{Comparison, compare};
 pub use leaderboard::{Entry, Leaderboard, Query, leaderboard};
 
 use crate::{
+    id,
     job::Job,
     spec::leaves,
     store::{Finished, Store},
@@ -35,7 +36,7 @@ pub fn find(store: &Store, prefix: &str) -> Result<Finished> {
     }
 }
 
-/// Every setting of a job by its path. The data's fingerprint is no setting.
+/// Every setting of a job by its path. What the data is, is no setting.
 pub fn settings(job: &Job) -> Result<BTreeMap<String, Value>> {
     let mut all = BTreeMap::from([
         ("recipe".to_string(), job.recipe.clone().into()),
@@ -43,19 +44,23 @@ pub fn settings(job: &Job) -> Result<BTreeMap<String, Value>> {
         ("threads".to_string(), job.threads.into()),
         ("device".to_string(), job.device.clone().into()),
     ]);
-    let dataset = serde_yaml::to_value(&job.dataset.config)?;
-    let quick = serde_yaml::to_value(&job.dataset.quick)?;
+    let dataset = serde_yaml::to_value(&id::settings(job)?["dataset"])?;
     let sections = [
         ("model", &job.model),
         ("method", &job.method),
         ("run", &job.settings),
-        ("dataset", &dataset),
-        ("quick", &quick),
+        ("dataset", &dataset["config"]),
+        ("quick", &dataset["quick"]),
     ];
     for (name, section) in sections {
         all.extend(leaves(name, section));
     }
     Ok(all)
+}
+
+/// Whether a finished run is of older code than this program's: today it would have another id.
+fn is_older(run: &Finished) -> bool {
+    id::of(&run.job).map_or(true, |id| id != run.id)
 }
 
 /// A setting for a reader.

@@ -5,7 +5,7 @@ use crate::{
     metric::{self, Metric},
     plan::{Plan, PlannedCell},
     spec::{RECORDED, TableSpec, recorded_value},
-    store::{Failure, Store},
+    store::{Failure, Finished, Store},
 };
 use anyhow::{Result, bail};
 use scenarec_train::{Measure, metrics::statistics};
@@ -122,17 +122,23 @@ pub fn collect(
     Ok(cells)
 }
 
-/// Ids of finished runs of older code or data that answer the same question as a missing run of the plan, by its id.
+/// Ids of finished runs of older code or data that answer the same question as a missing run of the plan, by its id: of several
+/// the one that ended last, where possible of those on the same data.
 pub(super) fn older_runs(plan: &Plan, store: &Store) -> Result<BTreeMap<String, String>> {
-    let mut by_question = BTreeMap::new();
+    let mut by_question: BTreeMap<String, Vec<Finished>> = BTreeMap::new();
     for f in store.finished(false)? {
-        by_question.insert(id::question(&f.job)?, f.id);
+        by_question.entry(id::question(&f.job)?).or_default().push(f);
     }
     let mut older = BTreeMap::new();
     for node in plan.nodes.values().filter(|n| !n.is_stage() && !n.finished) {
-        if let Some(id) = by_question.get(&id::question(&node.job)?) {
-            older.insert(node.id.clone(), id.clone());
+        let Some(candidates) = by_question.get(&id::question(&node.job)?) else { continue };
+        let mut best = None;
+        for run in candidates {
+            let same_data = run.job.dataset.fingerprint == node.job.dataset.fingerprint;
+            let ended = store.environment(&run.id, false)?.map_or(0, |of| of.ended);
+            best = best.max(Some((same_data, ended, &run.id)));
         }
+        older.extend(best.map(|(_, _, id)| (node.id.clone(), id.clone())));
     }
     Ok(older)
 }

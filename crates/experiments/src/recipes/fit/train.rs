@@ -159,7 +159,7 @@ impl<'a> Scoped<'a> {
             })?;
         }
         context.recorder.curve("train", &self.name, &trained)?;
-        for (name, value) in self.net.scalars() {
+        for (name, value) in self.net.fusion_weights() {
             context.recorder.record("fusion_weight", value, |m| {
                 m.stage = "train".into();
                 m.phase = name;
