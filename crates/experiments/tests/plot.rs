@@ -58,6 +58,7 @@ fn render(spec: &TableSpec, cells: Vec<Cell>, format: Format) -> Vec<u8> {
         searches: vec![],
         notes: BTreeMap::from([("movielens-100k-cold".into(), "simulated data: invented rows".into())]),
         cells,
+        hidden: 0,
     };
     report.render(format, None).unwrap()
 }

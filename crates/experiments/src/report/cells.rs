@@ -125,12 +125,17 @@ pub fn collect(
 /// Ids of finished runs of older code or data that answer the same question as a missing run of the plan, by its id: of several
 /// the one that ended last, where possible of those on the same data.
 pub(super) fn older_runs(plan: &Plan, store: &Store) -> Result<BTreeMap<String, String>> {
+    // The plan may be older than what was made since.
+    let missing = || plan.nodes.values().filter(|n| !n.is_stage() && !store.has(&n.id, false));
+    if missing().next().is_none() {
+        return Ok(BTreeMap::new());
+    }
     let mut by_question: BTreeMap<String, Vec<Finished>> = BTreeMap::new();
     for f in store.finished(false)? {
         by_question.entry(id::question(&f.job)?).or_default().push(f);
     }
     let mut older = BTreeMap::new();
-    for node in plan.nodes.values().filter(|n| !n.is_stage() && !n.finished) {
+    for node in missing() {
         let Some(candidates) = by_question.get(&id::question(&node.job)?) else { continue };
         let mut best = None;
         for run in candidates {

@@ -40,6 +40,8 @@ pub struct Report<'a> {
     pub store: &'a Store,
     /// Its cells, in the order of the grid and of the recorded dimensions.
     pub cells: Vec<Cell>,
+    /// How many missing runs exist of older code or data, where these are not shown.
+    pub hidden: usize,
     /// Points for a scatter plot, where it has one.
     pub points: Vec<Points>,
     /// The best method against the second best, group by group.
@@ -124,7 +126,8 @@ impl<'a> Report<'a> {
         notes: BTreeMap<String, String>,
         stale: bool,
     ) -> Result<Self> {
-        let older = if stale { cells::older_runs(plan, store)? } else { BTreeMap::new() };
+        let mut older = cells::older_runs(plan, store)?;
+        let hidden = if stale { 0 } else { std::mem::take(&mut older).len() };
         let cells = collect(spec, plan, store, &older)?;
         let points = points::collect(spec, plan, store, &older)?;
         let significance = significance(spec, &cells);
@@ -140,6 +143,7 @@ impl<'a> Report<'a> {
             totals,
             searches,
             cells,
+            hidden,
             points,
             notes,
         })
@@ -201,6 +205,12 @@ impl<'a> Report<'a> {
         }
         lines.extend(self.verdict.lines());
         lines.extend(cells::coverage(&self.cells));
+        if self.hidden > 0 {
+            lines.push(format!(
+                "{} of the missing runs exist of older code or data: --stale shows them",
+                self.hidden
+            ));
+        }
         lines.extend(self.searches.iter().cloned());
         let t = self.totals;
         if t.finished > 0 {
