@@ -1,19 +1,21 @@
 //! Dataset files (`configs/datasets/*.yaml`): the raw form, and the checked one that the rest of the crate uses.
 //!
 //! Every key is explained in `configs/datasets/movielens-1m-cold.yaml`.
+mod fields;
 mod known;
 mod loader;
 mod place;
 mod split;
+pub(crate) mod values;
 
-use crate::industrial::Market;
-use crate::loader::{Combinations, CountRows, Loader};
-use crate::movielens::RowOrder;
+pub(crate) use loader::LoaderKeys;
+
+use crate::loader::Loader;
 use crate::raw::KnownFile;
 use crate::simulate::{SimulateConfig, Simulator};
 use crate::{Error, Provenance, Result, SplitPlan};
 use known::RawKnownFile;
-use loader::{LoaderName, RawLayout, RawThin};
+use loader::{Given, Named};
 use place::Place;
 use serde::{Deserialize, Serialize};
 use split::RawSplit;
@@ -77,31 +79,15 @@ impl Memory {
     pub const RESIDENT: u64 = 2 << 30;
 }
 
+/// The keys that every dataset file can have, whatever its loader.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Raw {
     dataset: String,
     #[serde(default)]
     reported_as: Option<String>,
-    loader: LoaderName,
-    layout: Option<RawLayout>,
+    #[serde(deserialize_with = "loader::named")]
+    loader: &'static Named,
     raw: String,
-    positive_from: Option<u8>,
-    count: Option<CountRows>,
-    order: Option<RowOrder>,
-    max_len: Option<u32>,
-    market: Option<Market>,
-    tailored: Option<bool>,
-    behaviours: Option<Vec<String>>,
-    min_count: Option<u32>,
-    combinations: Option<Combinations>,
-    per_channel: Option<u32>,
-    history_value: Option<bool>,
-    tabs: Option<Vec<u8>>,
-    features: Option<Vec<String>>,
-    thin: Option<RawThin>,
-    valid_from: Option<i64>,
-    test_from: Option<i64>,
     provenance: Provenance,
     #[serde(default)]
     known_files: Vec<RawKnownFile>,
@@ -142,6 +128,7 @@ impl DatasetConfig {
     /// and key.
     pub fn from_text(file: &Path, text: &str) -> Result<DatasetConfig> {
         let place = Place { file, text };
+        let given: Given = serde_yaml::from_str(text).map_err(|e| place.yaml_error(&e))?;
         let raw: Raw = serde_yaml::from_str(text).map_err(|e| place.yaml_error(&e))?;
 
         for (key, value) in [("dataset", &raw.dataset), ("raw", &raw.raw)] {
@@ -150,7 +137,7 @@ impl DatasetConfig {
                 return Err(place.at(&[key], 0, format!("{value:?} should consist of a-z, 0-9, - and _")));
             }
         }
-        let loader = raw.loader(&place)?;
+        let loader = raw.loader.loader(&place, &given)?;
         let known_files = (raw.known_files.iter().enumerate())
             .map(|(i, k)| k.check(&place, i, &loader.files()))
             .collect::<Result<_>>()?;
@@ -214,6 +201,8 @@ impl RawSimulate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::movielens::{RowOrder, age};
+    use crate::{CountRows, taobao_ad};
 
     const GOOD: &str = "\
 dataset: x
@@ -305,7 +294,7 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
             .replace("users.dat", "user_profile.csv")
             .replace("ratings.dat", "raw_sample.csv");
         let c = DatasetConfig::from_text(Path::new("x.yaml"), &taobao).unwrap();
-        assert_eq!(c.loader, Loader::TaobaoAd { count: CountRows::All });
+        assert_eq!(c.loader, Loader::TaobaoAd(taobao_ad::Settings { count: CountRows::All }));
         assert_eq!(c.simulate.rows, 2400);
 
         let with = |from: &str, to: &str| message(&taobao.replace(from, to));
@@ -329,7 +318,7 @@ simulate: { users: 100, items: 99, ratings: 2400, seed: 1 }
             .replace("loader: movielens\nlayout: 1m", "loader: movielens_age")
             .replace("positive_from: 4\ncount: all", "order: joined");
         let c = DatasetConfig::from_text(Path::new("x.yaml"), &age).unwrap();
-        assert_eq!(c.loader, Loader::MovielensAge { order: RowOrder::Joined });
+        assert_eq!(c.loader, Loader::MovielensAge(age::Settings { order: RowOrder::Joined }));
         let with = |from: &str, to: &str| message(&age.replace(from, to));
         assert_eq!(with("order: joined\n", ""), "x.yaml:2:1: loader: this loader needs the key order");
         assert!(with("joined", "sorted").starts_with("x.yaml:4:8: order: unknown variant `sorted`"));

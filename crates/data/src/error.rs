@@ -132,6 +132,9 @@ pub enum Error {
     },
 }
 
+/// A value, or else the key of a dataset file that is to blame and why.
+pub(crate) type Checked<T> = std::result::Result<T, (&'static str, String)>;
+
 impl Error {
     pub(crate) fn io(path: impl Into<PathBuf>, what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.into();

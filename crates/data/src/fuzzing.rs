@@ -52,7 +52,7 @@ impl Set {
         };
         let files: Vec<(&str, Vec<u8>)> = config.loader.simulator().files().into_iter().map(name).collect();
         let mut set = Set { folder, config: config.clone(), files };
-        if let Loader::AliCcp { .. } = config.loader {
+        if let Loader::AliCcp(_) = config.loader {
             set.drop_common_rows();
         }
         set
@@ -87,7 +87,7 @@ impl Set {
     }
 
     fn raw(&self) -> Result<RawFiles> {
-        self.config.loader.raw_files(self.folder.path())
+        self.config.loader.format().raw_files(self.folder.path())
     }
 
     /// What `prepare` does, without a cache.
@@ -100,7 +100,7 @@ impl Set {
             assert!(rows.labels.iter().all(|l| l.len() == rows.len() && l.iter().all(|l| *l < 2)));
             assert!(rows.scenario.iter().all(|s| usize::from(*s) < schema.scenarios.len()));
         };
-        match self.config.loader.load(raw)? {
+        match self.config.loader.format().load(raw)? {
             Loaded::View(View { schema, rows, chosen, .. }) => {
                 good(&schema, &rows);
                 assert!(chosen.is_none_or(
@@ -160,7 +160,9 @@ const FINGERPRINT: &str = "0123456789abcdef";
 /// A cache file of a small dataset.
 pub fn small_cache(set: &Set) -> Vec<u8> {
     let raw = set.raw().expect("the files that were just written");
-    let Ok(Loaded::View(view)) = set.config.loader.load(&raw) else { panic!("rows that are streamed") };
+    let Ok(Loaded::View(view)) = set.config.loader.format().load(&raw) else {
+        panic!("rows that are streamed")
+    };
     let path = set.folder.path().join("cache");
     cache::write(header(view.schema), &view.rows, &path).expect("room for a cache");
     std::fs::read(path).expect("the file that was just written")

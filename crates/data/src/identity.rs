@@ -62,7 +62,7 @@ impl Material {
                 if raw.hash() == hash { Ok(raw) } else { Err(Error::Changed { file: folder }) }
             }
             Material::Simulation(params, tables) => {
-                config.loader.raw_files(&config.simulated(params, tables.as_ref(), roots)?)
+                config.loader.format().raw_files(&config.simulated(params, tables.as_ref(), roots)?)
             }
         }
     }
@@ -86,8 +86,8 @@ impl DatasetConfig {
 
     /// The raw files.
     pub(crate) fn open_raw(&self, folder: &Path) -> Result<RawFiles> {
-        self.loader.check_memory(folder)?;
-        self.loader.raw_files(folder).map_err(|e| match (e, self.loader.instead()) {
+        self.loader.format().check_memory(folder)?;
+        self.loader.format().raw_files(folder).map_err(|e| match (e, self.loader.format().instead()) {
             (Error::MissingFiles { folder, missing, expected }, Some(instead)) => {
                 Error::MissingFiles { folder, missing, expected: format!("{expected}, {instead}") }
             }
@@ -97,7 +97,7 @@ impl DatasetConfig {
 
     /// What the raw files are, and the files themselves, where they had to be read for that.
     fn find_out(&self, folder: &Path, cache: &Path) -> Result<(Found, Option<RawFiles>)> {
-        let names = self.loader.files_in(folder);
+        let names = self.loader.format().files_in(folder);
         let memo = Memo::of(cache, folder, &names, &(&self.known_files, self.provenance));
         if let Some(found) = memo.recall() {
             return Ok((found, None));
@@ -142,7 +142,8 @@ impl DatasetConfig {
 
     fn identity(&self, over: &Override, provenance: Provenance, note: String, content: String) -> Identity {
         let split = over.split.as_ref().unwrap_or(&self.split);
-        let all = (&self.dataset, &self.loader, self.loader.version(), split, provenance, &note, content);
+        let all =
+            (&self.dataset, &self.loader, self.loader.format().version(), split, provenance, &note, content);
         let json = serde_json::to_string(&all).expect("a configuration has a JSON form");
         let fingerprint = blake3::hash(json.as_bytes()).to_hex().to_string();
         Identity { fingerprint, provenance, note }

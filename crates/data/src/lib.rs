@@ -10,10 +10,10 @@
 //! [`Loader`]; `docs/add-a-dataset.md` lists the steps.
 #![warn(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
-mod ali_ccp;
+pub mod ali_ccp;
 pub mod amazon;
 mod cache;
-mod cikm_ecomm;
+pub mod cikm_ecomm;
 mod config;
 mod dataset;
 pub mod douban;
@@ -40,19 +40,22 @@ mod sort;
 mod source;
 mod split;
 mod statistics;
-mod taobao_ad;
+pub mod taobao_ad;
 #[cfg(test)]
 mod testing;
 mod text;
 mod verify;
 mod view;
 
+pub(crate) use error::Checked;
+
+pub use ali_ccp::{AliCcpBehaviours, Combinations};
 pub use cache::Stored;
 pub use config::{DatasetConfig, FittedOn, Memory};
 pub use dataset::{Column, Columns, Dataset, Provenance, Streamed};
 pub use error::{Error, Result};
 pub use identity::{Identity, identify};
-pub use loader::{AliCcpBehaviours, Combinations, CountRows, Loader};
+pub use loader::{CountRows, Loader};
 pub use prepare::{Prepared, fill_cache, prepare};
 pub use raw::{Checksum, KnownFile, LargeFile, RawFile, RawFiles};
 pub use rows::{Rows, check as check_columns};

@@ -157,7 +157,7 @@ fn build(config: &DatasetConfig, raw: RawFiles, identity: Identity, path: &Path)
         schema,
         item_vocabulary,
     };
-    let View { schema, mut rows, item_vocabulary, chosen } = match config.loader.load(&raw)? {
+    let View { schema, mut rows, item_vocabulary, chosen } = match config.loader.format().load(&raw)? {
         Loaded::View(view) => view,
         Loaded::Stream(stream) => {
             let probabilities = raw.probabilities(stream.of)?;

@@ -150,5 +150,5 @@ fn a_profile_can_turn_one_dataset_into_the_other() {
     assert_eq!((&changed.loader, &changed.split), (&joined.loader, &joined.split));
     assert_eq!(changed.split, SplitPlan::ByPosition { train: 0.8, valid: 0.1, test: 0.1 });
     assert_eq!(changed.loader.count(), None);
-    assert!(matches!(changed.loader, Loader::MovielensAge { .. }));
+    assert!(matches!(changed.loader, Loader::MovielensAge(_)));
 }

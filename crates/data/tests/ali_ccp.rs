@@ -3,7 +3,7 @@ use crate::common::{Place, check_ids, ids, shipped, tables};
 use crate::real::raw;
 use scenarec_data::{
     AliCcpBehaviours, Column, Combinations, Dataset, DatasetConfig, Kind, Loader, Override, Part, Pooling,
-    Provenance, Role, Roots, Sequence, prepare, split_statistics, statistics,
+    Provenance, Role, Roots, Sequence, ali_ccp, prepare, split_statistics, statistics,
 };
 use std::path::Path;
 
@@ -276,11 +276,11 @@ fn what_a_dataset_file_may_say() {
         clicks("min_count: 1\ncombinations: none\nmax_len: 5\nper_channel: 3"),
         "x.yaml:7:1: per_channel: this loader has no such key"
     );
-    let wanted = Loader::AliCcp {
+    let wanted = Loader::AliCcp(ali_ccp::Settings {
         min_count: 10,
         combinations: Combinations::IdAndValue,
         behaviours: AliCcpBehaviours::Histories { per_channel: 12, value: true },
-    };
+    });
     assert_eq!((shipped.loader, shipped.reported_as.as_deref()), (wanted, Some("Ali-CCP")));
 }
 

@@ -244,7 +244,7 @@ fn what_a_dataset_file_may_say() {
     };
     assert_eq!(
         message("thin: none", "thin: first_two"),
-        "x.yaml:4:1: thin: this loader thins by two_per_part, three_per_user or none"
+        "x.yaml:4:7: thin: unknown variant `first_two`, expected one of `two_per_part`, `three_per_user`, `none`"
     );
     assert!(message("thin: none", "thin: all").starts_with("x.yaml:4:7: thin: unknown variant `all`"));
     assert_eq!(message("thin: none\n", ""), "x.yaml:2:1: loader: this loader needs the key thin");
@@ -266,9 +266,9 @@ fn what_a_dataset_file_may_say() {
 #[test]
 fn the_shipped_file_knows_what_is_no_5_core() {
     let config = shipped("amazon-5core");
-    let dates = (1_393_632_000, 1_398_902_400);
+    let (valid_from, test_from) = (1_393_632_000, 1_398_902_400);
     let thin = amazon::Thin::TwoPerPart;
-    assert_eq!(config.loader, Loader::Amazon { thin, valid_from: dates.0, test_from: dates.1 });
+    assert_eq!(config.loader, Loader::Amazon(amazon::Settings { thin, valid_from, test_from }));
     let place = Place::new();
     let known = identify(&config, &place.roots, &Default::default()).unwrap();
     assert_eq!(known.provenance, Provenance::Approximated);

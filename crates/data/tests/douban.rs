@@ -252,7 +252,7 @@ fn what_a_dataset_file_may_say() {
     );
     assert_eq!(
         message("loader: douban_splits\nlayout: 1m", given),
-        "x.yaml:3:1: layout: this loader's layouts are complete and without_movie_train"
+        "x.yaml:3:9: layout: unknown variant `1m`, expected `complete` or `without_movie_train`"
     );
     assert_eq!(
         message("loader: douban_splits\nlayout: complete\nthin: none", given),
@@ -260,7 +260,7 @@ fn what_a_dataset_file_may_say() {
     );
     assert_eq!(
         message("loader: douban_ratings\nthin: two_per_part", given),
-        "x.yaml:3:1: thin: this loader thins by first_two or none"
+        "x.yaml:3:7: thin: unknown variant `two_per_part`, expected `first_two` or `none`"
     );
     let ratings = "loader: douban_ratings\nthin: first_two";
     assert_eq!(
@@ -276,9 +276,15 @@ fn what_a_dataset_file_may_say() {
 #[test]
 fn shipped_files() {
     let [douban, partial, raw] = ["douban", "douban-partial", "douban-raw"].map(shipped);
-    assert_eq!(douban.loader, Loader::DoubanSplits { layout: douban::Layout::Complete });
-    assert_eq!(partial.loader, Loader::DoubanSplits { layout: douban::Layout::WithoutMovieTrain });
-    assert_eq!(raw.loader, Loader::DoubanRatings { thin: douban::Thin::FirstTwo });
+    assert_eq!(
+        douban.loader,
+        Loader::DoubanSplits(douban::splits::Settings { layout: douban::Layout::Complete })
+    );
+    assert_eq!(
+        partial.loader,
+        Loader::DoubanSplits(douban::splits::Settings { layout: douban::Layout::WithoutMovieTrain })
+    );
+    assert_eq!(raw.loader, Loader::DoubanRatings(douban::ratings::Settings { thin: douban::Thin::FirstTwo }));
     assert_eq!((douban.known_files.len(), partial.known_files.len()), (9, 8));
     for known in &partial.known_files {
         let whole = douban.known_files.iter().find(|k| k.file == known.file).unwrap();

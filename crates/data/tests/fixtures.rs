@@ -116,8 +116,8 @@ fn count_over_training_rows_only() {
     let place = Place::new();
     let mut config = config_with("1m", "split: { plan: by_time, train: 0.6, valid: 0.2, test: 0.2 }");
     let whole = place.prepare(&config).unwrap();
-    let Loader::Movielens { count, .. } = &mut config.loader else { panic!("another loader") };
-    *count = CountRows::TrainOnly;
+    let Loader::Movielens(settings) = &mut config.loader else { panic!("another loader") };
+    settings.count = CountRows::TrainOnly;
     let train = place.prepare(&config).unwrap();
     assert_eq!(whole.splits, train.splits);
     assert_ne!(whole.dataset.fingerprint, train.dataset.fingerprint);

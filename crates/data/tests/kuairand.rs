@@ -159,7 +159,7 @@ fn what_a_dataset_file_may_say() {
     };
     assert_eq!(
         other("layout: pure", "layout: 1m"),
-        "x.yaml:3:1: layout: this loader's layouts are pure, 1k and 27k"
+        "x.yaml:3:9: layout: unknown variant `1m`, expected one of `pure`, `1k`, `27k`"
     );
     assert_eq!(other("tabs: [0]\n", ""), "x.yaml:2:1: loader: this loader needs the key tabs");
     assert_eq!(
@@ -178,7 +178,7 @@ fn shipped_features_are_the_same_in_all_layouts() {
 
 fn features_and_tabs(config: &DatasetConfig) -> (Vec<String>, Vec<u8>) {
     match &config.loader {
-        Loader::KuaiRand { tabs, features, .. } => (features.clone(), tabs.clone()),
+        Loader::KuaiRand(settings) => (settings.features.clone(), settings.tabs.clone()),
         other => panic!("{other:?}"),
     }
 }

@@ -12,6 +12,7 @@ mod disk_full;
 mod douban;
 mod fixtures;
 mod industrial;
+mod json;
 mod kuairand;
 mod real;
 mod real_domains;

@@ -174,11 +174,9 @@ fn by_age() {
 /// KuaiRand-Pure with these tabs and features.
 fn kuairand(tabs: &[u8], features: &[&str]) -> DatasetConfig {
     let mut config = shipped("kuairand-pure");
-    let Loader::KuaiRand { tabs: all_tabs, features: all, .. } = &mut config.loader else {
-        panic!("another loader")
-    };
-    *all_tabs = tabs.to_vec();
-    *all = features.iter().map(|f| f.to_string()).collect();
+    let Loader::KuaiRand(settings) = &mut config.loader else { panic!("another loader") };
+    settings.tabs = tabs.to_vec();
+    settings.features = features.iter().map(|f| f.to_string()).collect();
     config
 }
 

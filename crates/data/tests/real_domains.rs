@@ -113,7 +113,7 @@ fn ratings_of_douban_are_what_the_released_files_are_made_of() {
         assert!(rows(&p.dataset, domain) == rows(&released, domain), "domain {domain}");
     }
     let mut whole = shipped("douban-raw");
-    whole.loader = Loader::DoubanRatings { thin: douban::Thin::None };
+    whole.loader = Loader::DoubanRatings(douban::ratings::Settings { thin: douban::Thin::None });
     let s = statistics(&place.prepare(&whole).unwrap().dataset).unwrap();
     assert_eq!((s.scenarios[0].rows, s.scenarios[0].items), (69_709, Some(5_567)));
     let negatives = 100.0 - 100.0 * s.scenarios[0].positive_rate[0];
@@ -200,8 +200,8 @@ fn beauty_is_thinned_to_the_published_number_of_rows() {
     }
     let load = |thin| {
         let mut config = shipped("amazon-5core");
-        let Loader::Amazon { thin: own, .. } = &mut config.loader else { panic!("another loader") };
-        *own = thin;
+        let Loader::Amazon(settings) = &mut config.loader else { panic!("another loader") };
+        settings.thin = thin;
         place.prepare(&config).unwrap()
     };
     let beauty = |p: &scenarec_data::Prepared| {

@@ -2,7 +2,9 @@
 //! that join and number the fixtures.)
 use crate::common::{Place, check_ids, columns, ids, reals, shop, shop_folder, shop_with, tables};
 use scenarec_data::{CountRows, Override};
-use scenarec_data::{DatasetConfig, Loader, Provenance, identify, split_statistics, statistics};
+use scenarec_data::{
+    DatasetConfig, Loader, Provenance, cikm_ecomm, identify, split_statistics, statistics, taobao_ad,
+};
 
 fn fields(config: &DatasetConfig) -> String {
     let data = Place::new().prepare(config).unwrap().dataset;
@@ -200,6 +202,6 @@ fn both_are_cached() {
 
 #[test]
 fn the_loader_is_the_one_asked_for() {
-    assert_eq!(shop("taobao_ad").loader, Loader::TaobaoAd { count: CountRows::All });
-    assert_eq!(shop("cikm_ecomm").loader, Loader::CikmEcomm { count: CountRows::All });
+    assert_eq!(shop("taobao_ad").loader, Loader::TaobaoAd(taobao_ad::Settings { count: CountRows::All }));
+    assert_eq!(shop("cikm_ecomm").loader, Loader::CikmEcomm(cikm_ecomm::Settings { count: CountRows::All }));
 }

@@ -1,7 +1,7 @@
 //! The simulator: deterministic, true to its probabilities, and worth learning from.
 use crate::common::{Place, config, shipped};
 use scenarec_data::movielens::Layout;
-use scenarec_data::simulate::{SimulateConfig, Simulator, simulate};
+use scenarec_data::simulate::{Movielens, SimulateConfig, Simulator, simulate};
 use scenarec_data::{
     Column, Dataset, Override, Prepared, Provenance, SplitPlan, best_auc, identify, prepare,
     split_statistics, statistics,
@@ -24,7 +24,7 @@ fn the_same_parameters_give_the_same_files() {
     let folder = tempfile::tempdir().unwrap();
     let small = SimulateConfig { users: 50, items: 90, rows: 1100, seed: 7 };
     for layout in [Layout::M1, Layout::K100] {
-        let simulator = Simulator::Movielens { layout, positive_from: 4 };
+        let simulator = Simulator::Movielens(Movielens { layout, positive_from: 4 });
         let make = |name: &str, config| simulate(simulator, config, &folder.path().join(name)).unwrap().files;
         let first = make("a", small);
         assert_eq!(first, make("b", small));
@@ -74,7 +74,7 @@ fn damaged_simulated_files_are_made_anew() {
 fn a_raw_folder_with_probabilities_counts_as_simulated() {
     let place = Place::empty();
     let small = SimulateConfig { users: 60, items: 100, rows: 1500, seed: 1 };
-    let simulator = Simulator::Movielens { layout: Layout::M1, positive_from: 4 };
+    let simulator = Simulator::Movielens(Movielens { layout: Layout::M1, positive_from: 4 });
     simulate(simulator, small, &place.roots.raw.join("movielens-1m")).unwrap();
     let p = place.prepare(&config("1m")).unwrap();
     assert_eq!(p.dataset.provenance, Provenance::Simulated);

@@ -1,7 +1,7 @@
 //! Simulated Douban and Amazon: deterministic, of the official proportions, true to their probabilities, and such
 //! that rich domains tell something about a cold one.
 use crate::common::{Place, check_ids, ids, shipped};
-use scenarec_data::simulate::{SimulateConfig, Simulator, simulate};
+use scenarec_data::simulate::{DoubanSplits, SimulateConfig, Simulator, simulate};
 use scenarec_data::{
     Dataset, Override, Part, Provenance, best_auc, douban, prepare, split_statistics, statistics,
 };
@@ -20,7 +20,7 @@ fn the_same_parameters_give_the_same_files() {
     let folder = tempfile::tempdir().unwrap();
     let small = SimulateConfig { users: 300, items: 400, rows: 6000, seed: 7 };
     let layouts = [douban::Layout::Complete, douban::Layout::WithoutMovieTrain];
-    let simulators = layouts.map(|layout| Simulator::DoubanSplits { layout });
+    let simulators = layouts.map(|layout| Simulator::DoubanSplits(DoubanSplits { layout }));
     for simulator in simulators.into_iter().chain([Simulator::DoubanRatings, Simulator::Amazon]) {
         let make = |name: &str, config| simulate(simulator, config, &folder.path().join(name)).unwrap().files;
         let first = make("a", small);

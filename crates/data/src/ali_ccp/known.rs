@@ -3,8 +3,9 @@ use super::clicks::{self, Click, Moments};
 use super::common::Common;
 use super::skeleton::{self, Samples, fourth_scenario};
 use super::vocabulary::{Buckets, Counts, Values, Vocabulary};
-use super::{CHANNELS, COMBINATIONS, FILES, ITEM, SCENARIOS, Settings, validates};
-use crate::loader::{AliCcpBehaviours, Combinations};
+use super::{
+    AliCcpBehaviours, CHANNELS, COMBINATIONS, Combinations, FILES, ITEM, SCENARIOS, Settings, validates,
+};
 use crate::raw::{LargeFile, RawFiles};
 use crate::{Error, Part, Result, Spans};
 use std::collections::HashMap;

@@ -1,6 +1,5 @@
 //! Whether what must be in memory of a raw folder's files fits there.
-use super::{CHANNELS, FILES};
-use crate::loader::AliCcpBehaviours;
+use super::{AliCcpBehaviours, CHANNELS, FILES};
 use crate::{Result, memory};
 use std::path::Path;
 

@@ -10,19 +10,23 @@ mod clicks;
 mod common;
 mod known;
 mod list;
-pub(crate) mod memory;
+mod memory;
+mod settings;
 mod skeleton;
-pub(crate) mod view;
+mod view;
 mod vocabulary;
 
+pub use settings::{AliCcpBehaviours, Combinations, Settings};
+
+pub(crate) use settings::{ClickKeys, HistoryKeys};
+
 use crate::Result;
-use crate::loader::{AliCcpBehaviours, Combinations};
 use crate::raw::RawFiles;
 use crate::view::Stream;
 use known::Known;
 
 /// Raised whenever this module makes other columns of the same files: old caches no longer count.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// The files, those with a line per impression first; training before test.
 pub(crate) const FILES: [&str; 4] = [
@@ -62,20 +66,9 @@ pub(crate) const SCENARIO: &str = "301";
 /// SFPNet's names of the scenarios, by their places among the numbers of impressions: 0 has the most.
 pub(crate) const SCENARIOS: [(&str, usize); 3] = [("B1", 1), ("B2", 2), ("B3", 0)];
 
-/// A loader's settings.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    /// How often an id must occur in training rows to have a number of its own.
-    pub min_count: u32,
-    /// What of the combination fields is there.
-    pub combinations: Combinations,
-    /// What a behaviour is.
-    pub behaviours: AliCcpBehaviours,
-}
-
 /// The rows of a raw folder: first everything that must be known of all of them, then, as they are asked for, the rows. Test rows
 /// come after training rows.
-pub(crate) fn stream(raw: &RawFiles, settings: Settings) -> Result<Stream<'_>> {
+fn stream(raw: &RawFiles, settings: Settings) -> Result<Stream<'_>> {
     let known = Known::read(raw, settings)?;
     let schema = view::schema(&known);
     Ok(Stream { schema, of: known.of, rows: Box::new(move |take| view::rows(raw, &known, take)) })

@@ -5,23 +5,24 @@
 //! release has all ratings of a category as `ratings_<category>.csv`. These are read where the reviews are not
 //! there, as they are: they are NOT the 5-core, and have about ten times as many rows.
 mod reviews;
+mod settings;
 mod thin;
-pub(crate) mod view;
+mod view;
 
+pub use settings::Settings;
 pub use thin::Thin;
 
+use crate::Result;
 use crate::raw::RawFiles;
-use crate::{Part, Result};
 use reviews::{Format, Reviews};
-use std::path::Path;
 
 /// Raised whenever this module makes other columns of the same files: old caches no longer count.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// The domains, in order.
 pub(crate) const DOMAINS: [&str; 3] = ["clothing", "beauty", "health"];
 /// The place of the cold domain, whose rows are thinned.
-pub(crate) const COLD: usize = 1;
+const COLD: usize = 1;
 /// The highest rating that is no click.
 pub(crate) const NO_CLICK: u8 = 3;
 /// Seconds of a day. Reviews have no time of day.
@@ -44,43 +45,15 @@ pub(crate) const FILES: [[&str; 3]; 3] = [
     ],
 ];
 
-/// What may stand in for a missing file, for messages.
-pub(crate) const INSTEAD: &str = "each .json.gz file also as .json, or ratings_<category>.csv in its place";
-
-/// The name of each domain's file in this folder; the preferred name where it has none.
-pub(crate) fn files_in(folder: &Path) -> Vec<&'static str> {
-    // A link to nowhere counts too, so that it is named as missing and no other name is taken in its place.
-    let is_there = |name: &&&str| folder.join(name).symlink_metadata().is_ok();
-    let here = |names: &[&'static str; 3]| names.iter().find(is_there).copied();
-    FILES.iter().map(|names| here(names).unwrap_or(names[0])).collect()
-}
-
-/// When validation and test rows begin, in seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Dates {
-    pub valid_from: i64,
-    pub test_from: i64,
-}
-
-impl Dates {
-    fn part(self, time: i64) -> Part {
-        match time {
-            t if t < self.valid_from => Part::Train,
-            t if t < self.test_from => Part::Valid,
-            _ => Part::Test,
-        }
-    }
-}
-
 /// The reviews of all domains, domain by domain in file order.
-pub(crate) struct Tables {
+struct Tables {
     pub reviews: Reviews,
     /// How many lines each file has.
     pub lines: [usize; 3],
 }
 
 /// Parses the files of a raw folder.
-pub(crate) fn parse(raw: &RawFiles) -> Result<Tables> {
+fn parse(raw: &RawFiles) -> Result<Tables> {
     let mut reviews = Reviews::default();
     let mut lines = [0; 3];
     for (names, lines) in FILES.iter().zip(&mut lines) {

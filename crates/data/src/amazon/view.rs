@@ -2,19 +2,19 @@
 //!
 //! Users and items are numbered by first appearance over all three files, before rows of Beauty are left out, so
 //! that a reviewer or a product has the same number in all domains.
-use super::{COLD, DOMAINS, Dates, NO_CLICK, Tables, Thin};
+use super::{COLD, DOMAINS, NO_CLICK, Settings, Tables, Thin};
 use crate::view::{Builder, Chosen, View, gather};
 use crate::{Column, Kind, Part, Role};
 
 /// Builds schema, columns, labels and the split by date.
-pub(crate) fn view(raw: Tables, thin: Thin, dates: Dates) -> View {
+pub(super) fn view(raw: Tables, settings: Settings) -> View {
     let Tables { reviews, lines } = raw;
-    let part: Vec<Part> = reviews.time.iter().map(|time| dates.part(*time)).collect();
+    let part: Vec<Part> = reviews.time.iter().map(|time| settings.part(*time)).collect();
     let (mut rows, mut domain, mut item_vocabulary) = (Vec::new(), Vec::new(), Vec::new());
     let mut first = 0;
     for (number, lines) in lines.into_iter().enumerate() {
         let own = first..first + lines;
-        let thin = if number == COLD { thin } else { Thin::None };
+        let thin = if number == COLD { settings.thin } else { Thin::None };
         let kept = thin.kept(&reviews.user[own.clone()], &reviews.time[own.clone()], &part[own.clone()]);
         tracing::info!("{}: {} of {lines} rows are kept ({thin:?})", DOMAINS[number], kept.len());
         item_vocabulary.push(distinct(&reviews.item[own], reviews.items.len()));

@@ -9,10 +9,14 @@ mod behaviours;
 mod csdm;
 mod side;
 
-use crate::Result;
+use crate::config::LoaderKeys;
+use crate::loader::Format;
 use crate::raw::RawFiles;
+use crate::simulate::Simulator;
 use crate::text::Bad;
-use crate::view::Stream;
+use crate::view::{Loaded, Stream};
+use crate::{Checked, CountRows, Loader, Result};
+use serde::{Deserialize, Serialize};
 use side::SideTable;
 use std::path::Path;
 
@@ -32,8 +36,47 @@ pub(crate) const SPAN: u32 = 16 * 86_400;
 const USER_FIELDS: [&str; 3] = ["gender", "age", "purchasing_power"];
 const ITEM_FIELDS: [&str; 3] = ["cate_id", "shop_id", "brand_id"];
 
+/// What is made of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Which rows the item count counts.
+    pub count: CountRows,
+}
+
+impl LoaderKeys for Settings {
+    fn loader(self) -> Checked<Loader> {
+        Ok(Loader::CikmEcomm(self))
+    }
+}
+
+impl Format for Settings {
+    fn raw_files(&self, folder: &Path) -> Result<RawFiles> {
+        RawFiles::open(folder, &FILES[..1], &FILES[1..])
+    }
+
+    fn outcomes(&self) -> &'static [&'static str] {
+        &["behavior", "behaviour"]
+    }
+
+    fn count(&self) -> Option<CountRows> {
+        Some(self.count)
+    }
+
+    fn simulator(&self) -> Simulator {
+        Simulator::CikmEcomm
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        stream(raw).map(Loaded::Stream)
+    }
+}
+
 /// The rows of a raw folder: what must be known of all of them, then, as they are asked for, the rows.
-pub(crate) fn stream(raw: &RawFiles) -> Result<Stream<'_>> {
+fn stream(raw: &RawFiles) -> Result<Stream<'_>> {
     let [users, items] = [FILES[1], FILES[2]].map(|name| raw.file(name));
     let behaviours = raw.large(FILES[0]);
     refuse_sister_set(&behaviours.path, &behaviours.first_line()?)?;

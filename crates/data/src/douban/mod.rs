@@ -3,8 +3,8 @@
 //!
 //! There are two sources of the same rows: `splits` reads the files that Diff-MSR released, a file per domain and
 //! part; `ratings` reads GA-DTCDR's ratings, of which those files were made.
-pub(crate) mod ratings;
-pub(crate) mod splits;
+pub mod ratings;
+pub mod splits;
 
 pub use ratings::Thin;
 pub use splits::Layout;
@@ -13,7 +13,7 @@ use crate::view::{Builder, Chosen, View};
 use crate::{Column, Kind, Part, Role};
 
 /// Raised whenever this module makes other columns of the same files: old caches no longer count.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// The domains, in order.
 pub(crate) const DOMAINS: [&str; 3] = ["music", "book", "movie"];
@@ -24,6 +24,9 @@ pub(crate) const ITEMS: [usize; 3] = [5_567, 6_777, 9_565];
 /// The highest rating that is no click.
 pub(crate) const NO_CLICK: u8 = 3;
 
+/// Columns that say what came of the row, in either source.
+const OUTCOMES: [&str; 2] = ["label", "rating"];
+
 /// The number of a domain's first item: items are numbered on from domain to domain.
 pub(crate) fn first_item(domain: usize) -> u32 {
     ITEMS[..domain].iter().sum::<usize>() as u32
@@ -31,7 +34,7 @@ pub(crate) fn first_item(domain: usize) -> u32 {
 
 /// The rows of all domains.
 #[derive(Default)]
-pub(crate) struct Rows {
+struct Rows {
     pub domain: Vec<u16>,
     /// From 0, the same number in all domains.
     pub user: Vec<u32>,
@@ -45,7 +48,7 @@ pub(crate) struct Rows {
 }
 
 /// The fields domain, user and item, as in the released program, over the whole id spaces.
-pub(crate) fn view(rows: Rows) -> View {
+fn view(rows: Rows) -> View {
     let mut out = Builder::default();
     let domain = Column::Id(rows.domain.iter().map(|d| u32::from(*d)).collect());
     out.ids("domain", Role::Scenario, Kind::Id, DOMAINS.len(), domain);

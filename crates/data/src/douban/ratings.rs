@@ -2,11 +2,14 @@
 //!
 //! Users count from 1 and are the same in all domains; items count from 1 in each domain. A rating can be there
 //! twice, as in Movie.
-use super::{ITEMS, NO_CLICK, Rows, USERS, first_item};
-use crate::Result;
+use super::{ITEMS, NO_CLICK, OUTCOMES, Rows, USERS, VERSION, first_item, view};
+use crate::config::LoaderKeys;
+use crate::loader::Format;
 use crate::raw::RawFiles;
+use crate::simulate::Simulator;
 use crate::text::{Bad, Ends, Fields, parse_lines_ending};
-use crate::view::{Chosen, gather};
+use crate::view::{Chosen, Loaded, gather};
+use crate::{Checked, Loader, Result};
 use serde::{Deserialize, Serialize};
 
 /// The files, in the order of the domains.
@@ -44,6 +47,37 @@ impl Thin {
     }
 }
 
+/// What is made of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Which rows of Music are kept.
+    pub thin: Thin,
+}
+
+impl LoaderKeys for Settings {
+    fn loader(self) -> Checked<Loader> {
+        Ok(Loader::DoubanRatings(self))
+    }
+}
+
+impl Format for Settings {
+    fn outcomes(&self) -> &'static [&'static str] {
+        &OUTCOMES
+    }
+
+    fn simulator(&self) -> Simulator {
+        Simulator::DoubanRatings
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        Ok(Loaded::View(view(parse(self.thin, raw)?)))
+    }
+}
+
 /// Some lines.
 #[derive(Default)]
 struct Lines {
@@ -53,7 +87,7 @@ struct Lines {
 }
 
 /// Parses the files of a raw folder.
-pub(crate) fn parse(thin: Thin, raw: &RawFiles) -> Result<Rows> {
+fn parse(thin: Thin, raw: &RawFiles) -> Result<Rows> {
     let mut all = Rows::default();
     let mut chosen = Chosen { of: 0, rows: Vec::new() };
     for (domain, name) in FILES.into_iter().enumerate() {

@@ -3,10 +3,14 @@
 //! All ids count from 0, and items are numbered on from domain to domain already: nothing is subtracted or added.
 //! (A reader of the released program subtracts 1 from Music's ids. With ids as they stand 1,566 of Music's users
 //! are in Book too, as in the ratings; with shifted ones no more than chance has it.)
-use super::{DOMAINS, ITEMS, Rows, USERS, first_item};
+use super::{DOMAINS, ITEMS, OUTCOMES, Rows, USERS, VERSION, first_item, view};
+use crate::config::LoaderKeys;
+use crate::loader::Format;
 use crate::raw::RawFiles;
+use crate::simulate::{DoubanSplits, Simulator};
 use crate::text::{Bad, Ends, Fields, parse_table_ending};
-use crate::{Part, Result};
+use crate::view::Loaded;
+use crate::{Checked, Loader, Part, Result};
 use serde::{Deserialize, Serialize};
 
 /// Which of the released files are there.
@@ -58,6 +62,37 @@ impl Layout {
     }
 }
 
+/// What is made of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Which of the files are there.
+    pub layout: Layout,
+}
+
+impl LoaderKeys for Settings {
+    fn loader(self) -> Checked<Loader> {
+        Ok(Loader::DoubanSplits(self))
+    }
+}
+
+impl Format for Settings {
+    fn outcomes(&self) -> &'static [&'static str] {
+        &OUTCOMES
+    }
+
+    fn simulator(&self) -> Simulator {
+        Simulator::DoubanSplits(DoubanSplits { layout: self.layout })
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        Ok(Loaded::View(view(parse(self.layout, raw)?)))
+    }
+}
+
 /// Some lines.
 #[derive(Default)]
 struct Lines {
@@ -67,7 +102,7 @@ struct Lines {
 }
 
 /// Parses the files of a raw folder.
-pub(crate) fn parse(layout: Layout, raw: &RawFiles) -> Result<Rows> {
+fn parse(layout: Layout, raw: &RawFiles) -> Result<Rows> {
     let mut all = Rows::default();
     let mut parts = Vec::new();
     for (name, domain, part) in layout.described() {

@@ -2,8 +2,11 @@
 //! clicked before the log begins. The files are ours, as there are no official ones; only simulators write them.
 mod histories;
 mod impressions;
+mod settings;
 mod tables;
-pub(crate) mod view;
+mod view;
+
+pub use settings::Settings;
 
 use crate::Result;
 use crate::raw::RawFiles;
@@ -13,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tables::Table;
 
 /// Raised whenever this module makes other columns of the same files: old caches no longer count.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// The files, that with a line per row first.
 pub(crate) const FILES: [&str; 4] = ["impressions.csv", "users.csv", "items.csv", "histories.csv"];
@@ -65,7 +68,7 @@ impl Market {
 }
 
 /// The raw tables, in file order.
-pub(crate) struct Tables {
+struct Tables {
     pub impressions: Impressions,
     pub users: Table,
     pub items: Table,
@@ -73,7 +76,7 @@ pub(crate) struct Tables {
 }
 
 /// Parses the four files of a raw folder.
-pub(crate) fn parse(market: Market, raw: &RawFiles) -> Result<Tables> {
+fn parse(market: Market, raw: &RawFiles) -> Result<Tables> {
     let [impressions, users, items, histories] = FILES.map(|name| raw.file(name));
     let users = Table::parse("user", &USER_COLUMNS, &USER_VALUES, &users.path, &users.bytes)?;
     let items = Table::parse("item", &ITEM_COLUMNS, &market.item_values(), &items.path, &items.bytes)?;

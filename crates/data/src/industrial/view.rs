@@ -1,38 +1,24 @@
 //! The columns: of the row, of its user and item, and of what the user clicked before.
-use super::{DAY, ITEM_COLUMNS, Market, POSITIONS, Tables, USER_COLUMNS, USER_VALUES};
+use super::{DAY, ITEM_COLUMNS, POSITIONS, Settings, Tables, USER_COLUMNS, USER_VALUES};
 use crate::view::{Builder, View, gather};
 use crate::{Column, Kind, Part, Role, Sequence, Spans, Tokens};
 use std::sync::Arc;
-
-/// A loader's settings.
-pub(crate) struct Settings<'a> {
-    pub market: Market,
-    /// Names of the fields, in order.
-    pub features: &'a [String],
-    /// Which of the item's fields a behaviour has.
-    pub behaviours: &'a [String],
-    /// How many behaviours are kept.
-    pub max_len: u32,
-    /// When validation and test rows begin, in seconds since 1970.
-    pub valid_from: i64,
-    pub test_from: i64,
-}
 
 /// Fields of the row's own.
 const CONTEXT: [&str; 2] = ["hour", "position"];
 
 /// Every field that can be asked for.
-pub(crate) fn offered() -> impl Iterator<Item = &'static str> {
+pub(super) fn offered() -> impl Iterator<Item = &'static str> {
     USER_COLUMNS.into_iter().chain(ITEM_COLUMNS).chain(CONTEXT)
 }
 
 /// Builds schema, columns and labels. A row's behaviours are its user's clicks at earlier times, those before the log
 /// included.
-pub(crate) fn view(raw: Tables, settings: Settings) -> View {
+pub(super) fn view(raw: Tables, settings: &Settings) -> View {
     let Tables { impressions, users, items, histories } = raw;
     let (scenarios, item_values) = (settings.market.scenarios(), settings.market.item_values());
     let mut out = Builder::default();
-    for name in settings.features {
+    for name in &settings.features {
         let name = name.as_str();
         if let Some((values, n)) = of(name, &USER_COLUMNS, &users, &USER_VALUES) {
             out.ids(name, Role::User, Kind::Id, n, Column::Id(gather(&values, &impressions.user)));
@@ -50,7 +36,7 @@ pub(crate) fn view(raw: Tables, settings: Settings) -> View {
 
     let clicks = Clicks::new(&impressions, &histories, users.id.len());
     let spans = Arc::new(clicks.spans);
-    for name in settings.behaviours {
+    for name in &settings.behaviours {
         let (values, _) = of(name, &ITEM_COLUMNS, &items, &item_values).expect("a checked configuration");
         let tokens = Tokens { values: gather(&values, &clicks.item), ..Tokens::default() };
         let sequence = Sequence { spans: spans.clone(), tokens: Arc::new(tokens) };

@@ -1,6 +1,7 @@
 //! The features that a dataset file can list.
 use super::{USER_COLUMNS, VIDEO_COLUMNS};
-use crate::Role;
+use crate::config::values::check_names;
+use crate::{Checked, Role};
 
 /// Where a feature's values come from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +27,7 @@ pub(super) enum Source {
 }
 
 /// Columns of the logs that say what came of the row. They are labels or as good as labels, never features.
-pub(crate) const OUTCOMES: [&str; 11] = [
+pub(super) const OUTCOMES: [&str; 11] = [
     "is_click",
     "is_like",
     "is_follow",
@@ -75,13 +76,25 @@ fn all() -> impl Iterator<Item = (&'static str, Role, Source)> {
 }
 
 /// The names of all features.
-pub(crate) fn offered() -> impl Iterator<Item = &'static str> {
+fn offered() -> impl Iterator<Item = &'static str> {
     all().map(|f| f.0)
 }
 
-/// The names of those that describe the video.
-pub(crate) fn of_videos() -> impl Iterator<Item = &'static str> {
-    all().filter(|f| f.1 == Role::Item).map(|f| f.0)
+/// Whether there are such features, none of which is an outcome.
+pub(super) fn check(features: &[String]) -> Checked<()> {
+    if let Some(name) = features.iter().find(|f| OUTCOMES.contains(&f.as_str())) {
+        let why =
+            format!("{name} is an outcome of the row that is to be predicted, so it can never be a feature");
+        return Err(("features", why));
+    }
+    check_names("features", features, &offered().collect::<Vec<_>>(), &["user_id", "item_id"])
+}
+
+/// Whether a behaviour can have these: such of the features as describe the video.
+pub(super) fn check_behaviours(behaviours: &[String], features: &[String]) -> Checked<()> {
+    let of_video = all().filter(|f| f.1 == Role::Item).map(|f| f.0);
+    let offered: Vec<&str> = of_video.filter(|name| features.iter().any(|f| f == name)).collect();
+    check_names("behaviours", behaviours, &offered, &["item_id"])
 }
 
 /// Role and source of the feature called `name`, one of those that are offered.

@@ -7,13 +7,12 @@
 mod codes;
 mod features;
 mod log;
-pub(crate) mod memory;
-pub(crate) mod sequence;
+mod memory;
+pub mod sequence;
 mod users;
 mod videos;
-pub(crate) mod view;
+pub mod view;
 
-pub(crate) use features::{OUTCOMES, of_videos, offered};
 pub(crate) use users::Users;
 pub(crate) use videos::{DURATIONS, Videos, duration_bucket};
 
@@ -23,7 +22,7 @@ use log::Log;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever this module makes other columns of the same files: old caches no longer count.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// The official versions; they differ in size and in the files' names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,7 +80,7 @@ impl Layout {
 }
 
 /// How many tabs (screens of the app) there are; they are numbered from 0.
-pub(crate) const TABS: usize = 15;
+const TABS: usize = 15;
 
 /// The line of each file that holds its first row.
 const FIRST_LINE: usize = 2;
@@ -170,7 +169,7 @@ pub(crate) fn parse_tables(layout: Layout, raw: &RawFiles) -> Result<(Users, Vid
 }
 
 /// Parses all files of a raw folder; of the logs only the rows of these tabs are kept.
-pub(crate) fn parse(layout: Layout, raw: &RawFiles, tabs: &[u8]) -> Result<Tables> {
+fn parse(layout: Layout, raw: &RawFiles, tabs: &[u8]) -> Result<Tables> {
     let (users, videos) = parse_tables(layout, raw)?;
     let logs: Vec<_> = layout.logs().iter().map(|name| raw.file(name)).collect();
     let log = Log::parse(layout, &logs, &users, &videos, tabs)?;

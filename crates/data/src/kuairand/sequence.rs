@@ -2,32 +2,83 @@
 //! sheet's public second set; no paper has these columns.)
 //!
 //! A row's behaviours are the user's clicks at earlier times, in the tabs that are kept. A session is what one user sees in one tab
-//! without a pause of more than [`PAUSE`].
-use super::view::{columns, names};
-use super::{Log, Tables};
+//! without a pause of more than half an hour.
+use super::features::{self, OUTCOMES};
+use super::view::{check_tabs, columns, names};
+use super::{Layout, Log, Tables, memory, parse};
+use crate::config::LoaderKeys;
+use crate::config::values::check_max_len;
 use crate::ids::Dense;
+use crate::loader::Format;
+use crate::raw::RawFiles;
 use crate::sequence::{Earlier, by_user};
-use crate::view::{Chosen, View};
+use crate::simulate::{KuaiRand, Simulator};
+use crate::view::{Chosen, Loaded, View};
+use crate::{Checked, Loader, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// Raised whenever this view makes other columns of the same files: old caches no longer count.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// Milliseconds after which a session is over.
 const PAUSE: i64 = 30 * 60 * 1000;
 
-/// Builds schema, columns and labels of the standard logs' rows of these tabs; `behaviours` are the features that a behaviour has.
-pub(crate) fn view(
-    mut raw: Tables,
-    tabs: &[u8],
-    features: &[String],
-    behaviours: &[String],
-    max_len: u32,
-) -> View {
+/// What is made of the files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The version, which names the raw files.
+    pub layout: Layout,
+    /// The tabs whose rows are kept, in the order of the scenarios.
+    pub tabs: Vec<u8>,
+    /// The features, in order.
+    pub features: Vec<String>,
+    /// Which of them a behaviour has.
+    pub behaviours: Vec<String>,
+    /// How many behaviours of a row are kept, the most recent ones.
+    pub max_len: u32,
+}
+
+impl LoaderKeys for Settings {
+    fn loader(self) -> Checked<Loader> {
+        check_tabs(&self.tabs)?;
+        features::check(&self.features)?;
+        features::check_behaviours(&self.behaviours, &self.features)?;
+        check_max_len(self.max_len)?;
+        Ok(Loader::KuaiRandSequence(self))
+    }
+}
+
+impl Format for Settings {
+    fn outcomes(&self) -> &'static [&'static str] {
+        &OUTCOMES
+    }
+
+    fn simulator(&self) -> Simulator {
+        Simulator::KuaiRand(KuaiRand { layout: self.layout })
+    }
+
+    fn version(&self) -> u32 {
+        super::VERSION * 1000 + VERSION
+    }
+
+    fn check_memory(&self, folder: &Path) -> Result<()> {
+        memory::check(self.layout, self.features.len(), folder)
+    }
+
+    fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        Ok(Loaded::View(view(parse(self.layout, raw, &self.tabs)?, self)))
+    }
+}
+
+/// Builds schema, columns and labels of the standard logs' rows of these tabs.
+fn view(mut raw: Tables, settings: &Settings) -> View {
+    let Settings { tabs, features, behaviours, max_len, .. } = settings;
     raw.log.keep_standard();
     let user = Dense::new(&raw.log.user).ids;
     let (mut out, scenario, log) = columns(raw, tabs, features);
     let earlier = Earlier::new(&user, &log.time, |r| log.click[r] == 1);
-    out.behaviours(&behaviours.iter().map(String::as_str).collect::<Vec<_>>(), earlier, max_len);
+    out.behaviours(&behaviours.iter().map(String::as_str).collect::<Vec<_>>(), earlier, *max_len);
     let session = sessions(&user, &scenario, &log.time);
     let Log { of, rows, click, time, .. } = log;
     let view = out.view([("click", click)]).with_scenarios(names(tabs), scenario).with_time(time);

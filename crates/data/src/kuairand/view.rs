@@ -3,14 +3,75 @@
 //! M3oE does not list its features and released no program for this dataset, so the dataset file lists them. Users,
 //! videos and every category are numbered by first appearance among the rows' users and videos; number 0 of a category
 //! stands for a missing value.
-use super::features::{Source, find};
-use super::{DURATIONS, Log, Tables, duration_bucket};
+use super::features::{OUTCOMES, Source, find};
+use super::{DURATIONS, Layout, Log, TABS, Tables, VERSION, duration_bucket, features, memory, parse};
+use crate::config::LoaderKeys;
 use crate::ids::Dense;
-use crate::view::{Builder, Chosen, View, gather, ragged};
-use crate::{Column, Kind, Pooling};
+use crate::loader::Format;
+use crate::raw::RawFiles;
+use crate::simulate::{KuaiRand, Simulator};
+use crate::view::{Builder, Chosen, Loaded, View, gather, ragged};
+use crate::{Checked, Column, Kind, Loader, Pooling, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What is made of the files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The version, which names the raw files.
+    pub layout: Layout,
+    /// The tabs whose rows are kept, in the order of the scenarios.
+    pub tabs: Vec<u8>,
+    /// The features, in order.
+    pub features: Vec<String>,
+}
+
+impl LoaderKeys for Settings {
+    fn loader(self) -> Checked<Loader> {
+        check_tabs(&self.tabs)?;
+        features::check(&self.features)?;
+        Ok(Loader::KuaiRand(self))
+    }
+}
+
+/// Whether there are such tabs, none twice.
+pub(super) fn check_tabs(tabs: &[u8]) -> Checked<()> {
+    if let Some(tab) = tabs.iter().find(|t| usize::from(**t) >= TABS) {
+        return Err(("tabs", format!("{tab} should be a tab, 0 to {}", TABS - 1)));
+    }
+    if let Some((_, tab)) = tabs.iter().enumerate().find(|(i, tab)| tabs[..*i].contains(tab)) {
+        return Err(("tabs", format!("{tab} is there twice")));
+    }
+    if tabs.is_empty() {
+        return Err(("tabs", "there should be at least one tab".into()));
+    }
+    Ok(())
+}
+
+impl Format for Settings {
+    fn outcomes(&self) -> &'static [&'static str] {
+        &OUTCOMES
+    }
+
+    fn simulator(&self) -> Simulator {
+        Simulator::KuaiRand(KuaiRand { layout: self.layout })
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn check_memory(&self, folder: &Path) -> Result<()> {
+        memory::check(self.layout, self.features.len(), folder)
+    }
+
+    fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        Ok(Loaded::View(view(parse(self.layout, raw, &self.tabs)?, &self.tabs, &self.features)))
+    }
+}
 
 /// Builds schema, columns and labels of the rows of these tabs, which are the scenarios.
-pub(crate) fn view(raw: Tables, tabs: &[u8], features: &[String]) -> View {
+fn view(raw: Tables, tabs: &[u8], features: &[String]) -> View {
     let (out, scenario, log) = columns(raw, tabs, features);
     let chosen = Some(Chosen { of: log.of, rows: log.rows });
     let view = out.view([("click", log.click), ("long_view", log.long_view)]);

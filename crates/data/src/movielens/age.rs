@@ -1,16 +1,20 @@
 //! MovieLens-1M as M3oE sees it (M3oE, section 4.1; features and row order are those of its released program).
 //!
-//! The users' age groups make three domains, [`CLICK_FROM`] and [`LIKE_FROM`] two tasks. Seven id fields, each numbered
+//! The users' age groups make three domains, `CLICK_FROM` and `LIKE_FROM` two tasks. Seven id fields, each numbered
 //! by first appearance over all rows in file order, and the age code, min-max scaled. Of a movie's genres only the first
 //! counts; titles and times are left out.
-use super::Tables;
+use super::{Layout, OUTCOMES, Tables, parse};
+use crate::config::LoaderKeys;
 use crate::ids::Dense;
-use crate::view::{Builder, Chosen, View, gather, min_max};
-use crate::{Column, Kind, Role};
+use crate::loader::Format;
+use crate::raw::RawFiles;
+use crate::simulate::{Movielens, Simulator};
+use crate::view::{Builder, Chosen, Loaded, View, gather, min_max};
+use crate::{Checked, Column, Kind, Loader, Result, Role};
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever this view makes other columns of the same files: old caches no longer count.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// Ratings from here on are positive for the task `click`.
 pub(crate) const CLICK_FROM: u8 = 4;
@@ -31,8 +35,39 @@ pub enum RowOrder {
     Joined,
 }
 
+/// What is made of the files, MovieLens-1M's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// In which order the rows are.
+    pub order: RowOrder,
+}
+
+impl LoaderKeys for Settings {
+    fn loader(self) -> Checked<Loader> {
+        Ok(Loader::MovielensAge(self))
+    }
+}
+
+impl Format for Settings {
+    fn outcomes(&self) -> &'static [&'static str] {
+        &OUTCOMES
+    }
+
+    fn simulator(&self) -> Simulator {
+        Simulator::Movielens(Movielens { layout: Layout::M1, positive_from: CLICK_FROM })
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        Ok(Loaded::View(view(&parse(Layout::M1, raw)?, self.order)))
+    }
+}
+
 /// Builds schema, columns and labels.
-pub(crate) fn view(raw: &Tables, order: RowOrder) -> View {
+fn view(raw: &Tables, order: RowOrder) -> View {
     let Tables { ratings, users, movies } = raw;
     let (user, movie) = (Dense::new(&ratings.user), Dense::new(&ratings.movie));
     // Per user and per movie once, in order of first appearance; per row only look-ups.

@@ -3,17 +3,64 @@
 //! Fields in the order of the released programs, the item id first. Titles and genres are bags whose padding, id 0,
 //! is summed too ([`Pooling::SumPadded`]); the first title word has id 0 as well, as in those programs.
 //! `time_stamp` and `count` are min-max scaled over all rows.
-use super::{GENRES, OCCUPATIONS, Tables};
+use super::{GENRES, Layout, OCCUPATIONS, OUTCOMES, Tables, VERSION, parse};
+use crate::config::LoaderKeys;
 use crate::ids::counts;
-use crate::view::{Builder, View, gather, min_max, ragged};
-use crate::{Column, Kind, Pooling, Role};
+use crate::loader::Format;
+use crate::raw::RawFiles;
+use crate::simulate::{Movielens, Simulator};
+use crate::view::{Builder, Loaded, View, gather, min_max, ragged};
+use crate::{Checked, Column, CountRows, Kind, Loader, Pooling, Result, Role};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
 /// The released programs pad genres to this length.
 const GENRES_LEN: usize = 6;
 
+/// What is made of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Layout of the raw files.
+    pub layout: Layout,
+    /// Ratings from here on are clicks.
+    pub positive_from: u8,
+    /// Which rows the item count counts.
+    pub count: CountRows,
+}
+
+impl LoaderKeys for Settings {
+    fn loader(self) -> Checked<Loader> {
+        if !(2..=5).contains(&self.positive_from) {
+            return Err(("positive_from", format!("{} should be a rating from 2 to 5", self.positive_from)));
+        }
+        Ok(Loader::Movielens(self))
+    }
+}
+
+impl Format for Settings {
+    fn outcomes(&self) -> &'static [&'static str] {
+        &OUTCOMES
+    }
+
+    fn count(&self) -> Option<CountRows> {
+        Some(self.count)
+    }
+
+    fn simulator(&self) -> Simulator {
+        Simulator::Movielens(Movielens { layout: self.layout, positive_from: self.positive_from })
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        Ok(Loaded::View(view(&parse(self.layout, raw)?, self.positive_from)))
+    }
+}
+
 /// Builds schema, columns and labels; ratings from `positive_from` on are clicks.
-pub(crate) fn view(raw: &Tables, positive_from: u8) -> View {
+fn view(raw: &Tables, positive_from: u8) -> View {
     let Tables { ratings, users, movies } = raw;
 
     // Per user and per movie once; per row only look-ups.

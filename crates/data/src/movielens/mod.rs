@@ -2,11 +2,11 @@
 //!
 //! [`parse`] gives the raw tables, with ids, codes and texts as they stand in the files; `csdm` turns them into the
 //! columns that CVAR and CSDM use, `age` into those of M3oE, `sequence` into those of models with behaviour sequences.
-pub(crate) mod age;
-pub(crate) mod csdm;
+pub mod age;
+pub mod csdm;
 mod movies;
 mod ratings;
-pub(crate) mod sequence;
+pub mod sequence;
 mod users;
 
 pub use age::RowOrder;
@@ -19,7 +19,7 @@ use crate::raw::RawFiles;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever the parsers or `csdm` make other columns of the same files: old caches no longer count.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// The two official layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ impl Layout {
         }
     }
 }
+
+/// Columns that say what came of the row.
+const OUTCOMES: [&str; 1] = ["rating"];
 
 /// The raw tables.
 #[derive(Clone, Debug)]

@@ -1,24 +1,62 @@
 //! MovieLens-1M with behaviour sequences: what the user rated well before, oldest first. The users' seven age groups are the
 //! scenarios. (The SFPNet sheet's check on real data; no paper has these columns.)
 //!
-//! A row's behaviours are the user's ratings from [`CLICK_FROM`] on with an earlier time: of ratings given in one second none is
+//! A row's behaviours are the user's ratings from `CLICK_FROM` on with an earlier time: of ratings given in one second none is
 //! a behaviour of another. A movie's genres and year are the item's attributes, and a behaviour's. In every user's own order of
 //! time (file order within a second) the last tenth of the ratings tests and the tenth before it validates; a user with fewer
 //! than ten has none of either.
-use super::{GENRES, OCCUPATIONS, Tables, age::CLICK_FROM, users::AGE_GROUPS};
+use super::{GENRES, Layout, OCCUPATIONS, OUTCOMES, Tables, age::CLICK_FROM, parse, users::AGE_GROUPS};
+use crate::config::LoaderKeys;
+use crate::config::values::check_max_len;
+use crate::loader::Format;
+use crate::raw::RawFiles;
 use crate::sequence::{Earlier, by_user};
-use crate::view::{Builder, View, gather, ragged};
-use crate::{Column, Kind, Part, Pooling, Role};
+use crate::simulate::{Movielens, Simulator};
+use crate::view::{Builder, Loaded, View, gather, ragged};
+use crate::{Checked, Column, Kind, Loader, Part, Pooling, Result, Role};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Raised whenever this view makes other columns of the same files: old caches no longer count.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// Names of the scenarios, in the order of [`AGE_GROUPS`].
 const AGES: [&str; 7] = ["under 18", "18-24", "25-34", "35-44", "45-49", "50-55", "56+"];
 
+/// What is made of the files, MovieLens-1M's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// How many behaviours of a row are kept, the most recent ones.
+    pub max_len: u32,
+}
+
+impl LoaderKeys for Settings {
+    fn loader(self) -> Checked<Loader> {
+        check_max_len(self.max_len)?;
+        Ok(Loader::MovielensSequence(self))
+    }
+}
+
+impl Format for Settings {
+    fn outcomes(&self) -> &'static [&'static str] {
+        &OUTCOMES
+    }
+
+    fn simulator(&self) -> Simulator {
+        Simulator::Movielens(Movielens { layout: Layout::M1, positive_from: CLICK_FROM })
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        Ok(Loaded::View(view(&parse(Layout::M1, raw)?, self.max_len)))
+    }
+}
+
 /// Builds schema, columns and labels; sequences keep the most recent `max_len` behaviours.
-pub(crate) fn view(raw: &Tables, max_len: u32) -> View {
+fn view(raw: &Tables, max_len: u32) -> View {
     let Tables { ratings, users, movies } = raw;
     let user_row: Vec<u32> =
         ratings.user.iter().map(|u| users.row(*u).expect("checked by the parser") as u32).collect();

@@ -1,22 +1,22 @@
 //! Tests: large files that change while they are read, of every loader that has some.
 use crate::simulate::{SimulateConfig, simulate};
 use crate::view::Loaded;
-use crate::{AliCcpBehaviours, Combinations, CountRows, Error, Loader, Result};
+use crate::{AliCcpBehaviours, Combinations, CountRows, Error, Loader, Result, ali_ccp, cikm_ecomm};
 use std::path::Path;
 
 /// Reads simulated files in the loader's way; `edit` is applied to one of them after it was opened or, where `later`, counted.
 fn read(loader: &Loader, file: &str, later: bool, edit: impl FnOnce(&Path)) -> Result<usize> {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("raw");
-    let rows = if let Loader::AliCcp { .. } = loader { 20_000 } else { 100 };
+    let rows = if let Loader::AliCcp(_) = loader { 20_000 } else { 100 };
     simulate(loader.simulator(), SimulateConfig { users: 50, items: 100, rows, seed: 1 }, &folder).unwrap();
-    let raw = loader.raw_files(&folder).unwrap();
+    let raw = loader.format().raw_files(&folder).unwrap();
     let edit = || edit(&folder.join(file));
     if !later {
         edit();
-        return loader.load(&raw).map(|_| 0);
+        return loader.format().load(&raw).map(|_| 0);
     }
-    let Loaded::Stream(stream) = loader.load(&raw)? else { panic!("all rows at once") };
+    let Loaded::Stream(stream) = loader.format().load(&raw)? else { panic!("all rows at once") };
     edit();
     let mut rows = 0;
     (stream.rows)(&mut |own, _| {
@@ -28,10 +28,11 @@ fn read(loader: &Loader, file: &str, later: bool, edit: impl FnOnce(&Path)) -> R
 
 fn loaders() -> [(Loader, &'static [&'static str]); 2] {
     let behaviours = AliCcpBehaviours::Clicks { max_len: 5 };
-    let ali_ccp = Loader::AliCcp { min_count: 2, combinations: Combinations::IdAndValue, behaviours };
-    let cikm = Loader::CikmEcomm { count: CountRows::All };
+    let combinations = Combinations::IdAndValue;
+    let clicks = Loader::AliCcp(ali_ccp::Settings { min_count: 2, combinations, behaviours });
+    let cikm = Loader::CikmEcomm(cikm_ecomm::Settings { count: CountRows::All });
     // Those that are read twice.
-    [(ali_ccp, &crate::ali_ccp::FILES[..2]), (cikm, &crate::cikm_ecomm::FILES[..1])]
+    [(clicks, &ali_ccp::FILES[..2]), (cikm, &cikm_ecomm::FILES[..1])]
 }
 
 #[track_caller]

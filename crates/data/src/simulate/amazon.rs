@@ -7,8 +7,10 @@
 use super::csv::lines;
 use super::domains::{Rating, World, scaled};
 use super::random::{Stream, normal, rng, shared_out, shuffle};
-use super::{SimulateConfig, Simulated};
-use crate::amazon::{DAY, LAST_DAY, NO_CLICK};
+use super::{Simulate, SimulateConfig, Simulated};
+use crate::amazon::{DAY, DOMAINS, FILES, LAST_DAY, NO_CLICK};
+use crate::raw::RawFiles;
+use crate::{Checked, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rand::{Rng, RngExt};
@@ -17,7 +19,7 @@ use std::collections::HashSet;
 use std::io::Write;
 
 /// Raised whenever the same parameters give other files.
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// Users, items and rows of the 5-cores of Clothing, Beauty and Health.
 const USERS: [usize; 3] = [39_387, 22_363, 38_609];
@@ -72,35 +74,6 @@ fn arcs(official: [usize; 3], official_circle: usize, circle: usize) -> [(usize,
     })
 }
 
-/// Whether such a dataset exists; else the key to blame and why.
-pub(super) fn check(config: SimulateConfig) -> Result<(), (&'static str, String)> {
-    for (key, n) in [("users", config.users), ("items", config.items)] {
-        if !(100..=10_000_000).contains(&n) {
-            return Err((key, format!("{n} should be 100 to 10000000")));
-        }
-    }
-    for (size, category) in sizes(config).iter().zip(crate::amazon::DOMAINS) {
-        let (users, items) = (size.users.1, size.items.1);
-        // At most an eighth of all pairs: a long tail needs room.
-        let (least, most) = (CORE * users.max(items), users * items / 8);
-        if !(least..=most).contains(&size.rows) {
-            let why = format!(
-                "{} leave {} for {category}, which should have {least} to {most}: at least {CORE} per user and item",
-                config.rows, size.rows
-            );
-            return Err(("rows", why));
-        }
-    }
-    Ok(())
-}
-
-/// The same kind of dataset with another number of rows; each user and each item keeps its own number of rows.
-pub(super) fn with_rows(config: SimulateConfig, rows: usize) -> SimulateConfig {
-    let factor = rows as f64 / config.rows as f64;
-    let scale = |n: usize| ((n as f64 * factor).round() as usize).max(100);
-    SimulateConfig { users: scale(config.users), items: scale(config.items), rows, seed: config.seed }
-}
-
 /// A line.
 #[derive(Clone)]
 struct Review {
@@ -109,7 +82,52 @@ struct Review {
     time: i64,
 }
 
-pub(super) fn simulate(config: SimulateConfig) -> Simulated {
+/// Amazon reviews, 5-core.
+pub(super) struct Amazon;
+
+impl Simulate for Amazon {
+    fn files(&self) -> Vec<&'static str> {
+        FILES.map(|names| names[0]).to_vec()
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn check(&self, config: SimulateConfig) -> Checked<()> {
+        for (key, n) in [("users", config.users), ("items", config.items)] {
+            if !(100..=10_000_000).contains(&n) {
+                return Err((key, format!("{n} should be 100 to 10000000")));
+            }
+        }
+        for (size, category) in sizes(config).iter().zip(DOMAINS) {
+            let (users, items) = (size.users.1, size.items.1);
+            // At most an eighth of all pairs: a long tail needs room.
+            let (least, most) = (CORE * users.max(items), users * items / 8);
+            if !(least..=most).contains(&size.rows) {
+                let why = format!(
+                    "{} leave {} for {category}, which should have {least} to {most}: at least {CORE} per user and item",
+                    config.rows, size.rows
+                );
+                return Err(("rows", why));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same kind of dataset with another number of rows; each user and each item keeps its own number of rows.
+    fn with_rows(&self, config: SimulateConfig, rows: usize) -> SimulateConfig {
+        let factor = rows as f64 / config.rows as f64;
+        let scale = |n: usize| ((n as f64 * factor).round() as usize).max(100);
+        SimulateConfig { users: scale(config.users), items: scale(config.items), rows, seed: config.seed }
+    }
+
+    fn simulate(&self, config: SimulateConfig, _tables: Option<&RawFiles>) -> Result<Simulated> {
+        Ok(simulate(config))
+    }
+}
+
+fn simulate(config: SimulateConfig) -> Simulated {
     let world = World::new(config.seed, 3, config.users, config.items);
     let categories: Vec<Vec<Review>> = sizes(config)
         .par_iter()

@@ -1,14 +1,16 @@
 //! Simulated CIKM 2019 EComm AI behaviours.
 use super::csv::lines;
 use super::random::{Stream, draw, mostly, rng, shuffle, skewed, sparse_ids};
-use super::shop::{Attribute, Context, Shape, Shop};
-use super::{SimulateConfig, Simulated};
-use crate::cikm_ecomm::{BEHAVIOURS, SPAN};
+use super::shop::{self, Attribute, Context, Shape, Shop};
+use super::{Simulate, SimulateConfig, Simulated};
+use crate::cikm_ecomm::{BEHAVIOURS, FILES, SPAN};
+use crate::raw::RawFiles;
+use crate::{Checked, Result};
 use rand::RngExt;
 use std::io::Write;
 
 /// Raised whenever the same parameters give other files.
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// Purchases, as in the sister set.
 const BUY_RATE: f64 = 0.0307;
@@ -29,7 +31,32 @@ const BRANDS: f64 = 0.03;
 const POPULARITY: f64 = 1.5;
 const ACTIVITY: f64 = 1.0;
 
-pub(super) fn simulate(config: SimulateConfig) -> Simulated {
+/// CIKM 2019 EComm AI.
+pub(super) struct CikmEcomm;
+
+impl Simulate for CikmEcomm {
+    fn files(&self) -> Vec<&'static str> {
+        FILES.to_vec()
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn check(&self, config: SimulateConfig) -> Checked<()> {
+        shop::check(config)
+    }
+
+    fn with_rows(&self, config: SimulateConfig, rows: usize) -> SimulateConfig {
+        shop::with_rows(config, rows)
+    }
+
+    fn simulate(&self, config: SimulateConfig, _tables: Option<&RawFiles>) -> Result<Simulated> {
+        Ok(simulate(config))
+    }
+}
+
+fn simulate(config: SimulateConfig) -> Simulated {
     let r = &mut rng(config.seed, Stream::Vocabulary, 0);
     let n = config.items;
     let size = |share: f64, least: usize| ((n as f64 * share) as usize).max(least);

@@ -7,16 +7,20 @@
 use super::csv::{header, lines};
 use super::domains::{Rating, World, scaled};
 use super::random::{Stream, normal, rng, shared_out, shuffle};
-use super::{SimulateConfig, Simulated};
+use super::{Simulate, SimulateConfig, Simulated};
+use crate::douban::ratings::FILES;
 use crate::douban::splits::COLUMNS;
 use crate::douban::{ITEMS, Layout, NO_CLICK, USERS, first_item};
+use crate::raw::RawFiles;
+use crate::{Checked, Result};
 use rand::RngExt;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::ops::Range;
 
 /// Raised whenever the same parameters give other files.
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// Rows of Music as released and whole, of Book, and of Movie whole and without its training rows.
 const COLD_MUSIC: usize = 3_123;
@@ -36,6 +40,60 @@ const LEAST_MUSIC: usize = 20;
 /// Log-normal spreads of the rows per item and per user.
 const POPULARITY: f64 = 1.3;
 const ACTIVITY: f64 = 1.1;
+
+/// Douban's split files as Diff-MSR released them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoubanSplits {
+    /// Which of the files there are.
+    pub layout: Layout,
+}
+
+impl Simulate for DoubanSplits {
+    fn files(&self) -> Vec<&'static str> {
+        self.layout.files()
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn check(&self, config: SimulateConfig) -> Checked<()> {
+        check(Some(self.layout), config)
+    }
+
+    fn with_rows(&self, config: SimulateConfig, rows: usize) -> SimulateConfig {
+        with_rows(config, rows)
+    }
+
+    fn simulate(&self, config: SimulateConfig, _tables: Option<&RawFiles>) -> Result<Simulated> {
+        Ok(splits(self.layout, config))
+    }
+}
+
+/// Douban's ratings.
+pub(super) struct DoubanRatings;
+
+impl Simulate for DoubanRatings {
+    fn files(&self) -> Vec<&'static str> {
+        FILES.to_vec()
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn check(&self, config: SimulateConfig) -> Checked<()> {
+        check(None, config)
+    }
+
+    fn with_rows(&self, config: SimulateConfig, rows: usize) -> SimulateConfig {
+        with_rows(config, rows)
+    }
+
+    fn simulate(&self, config: SimulateConfig, _tables: Option<&RawFiles>) -> Result<Simulated> {
+        Ok(ratings(config))
+    }
+}
 
 /// The rows, the users and the number of items of a domain.
 struct Size {
@@ -67,7 +125,7 @@ fn sizes(layout: Option<Layout>, config: SimulateConfig) -> [Size; 3] {
 }
 
 /// Whether such a dataset exists; else the key to blame and why.
-pub(super) fn check(layout: Option<Layout>, config: SimulateConfig) -> Result<(), (&'static str, String)> {
+fn check(layout: Option<Layout>, config: SimulateConfig) -> Checked<()> {
     let all_items: usize = ITEMS.iter().sum();
     for (key, n, most) in [("users", config.users, USERS), ("items", config.items, all_items)] {
         if !(40..=most).contains(&n) {
@@ -90,7 +148,7 @@ pub(super) fn check(layout: Option<Layout>, config: SimulateConfig) -> Result<()
 
 /// The same kind of dataset with another number of rows: items shrink with the square root, users with the cube
 /// root, so that Music's users keep few rows each.
-pub(super) fn with_rows(config: SimulateConfig, rows: usize) -> SimulateConfig {
+fn with_rows(config: SimulateConfig, rows: usize) -> SimulateConfig {
     let factor = rows as f64 / config.rows as f64;
     let scale = |n: usize, factor: f64| ((n as f64 * factor).round() as usize).max(40);
     SimulateConfig {
@@ -145,7 +203,7 @@ fn pairs(seed: u64, domain: usize, size: &Size, users: &[u32], most: usize) -> V
 }
 
 /// GA-DTCDR's three files.
-pub(super) fn ratings(config: SimulateConfig) -> Simulated {
+fn ratings(config: SimulateConfig) -> Simulated {
     let domains = world(None, config);
     let file = |(domain, ratings): (usize, &Vec<Rating>)| {
         let mut text = lines("", ratings, |r, out| {
@@ -160,7 +218,7 @@ pub(super) fn ratings(config: SimulateConfig) -> Simulated {
 }
 
 /// Diff-MSR's files: each domain split at random.
-pub(super) fn splits(layout: Layout, config: SimulateConfig) -> Simulated {
+fn splits(layout: Layout, config: SimulateConfig) -> Simulated {
     let mut domains = world(Some(layout), config);
     let mut files = Vec::new();
     for (domain, ratings) in domains.iter_mut().enumerate() {

@@ -18,10 +18,13 @@ mod shop;
 mod taobao_ad;
 
 pub use auc::best_auc;
+pub use douban::DoubanSplits;
+pub use industrial::Industrial;
+pub use kuairand::KuaiRand;
+pub use movielens::Movielens;
 
-use crate::movielens::Layout;
 use crate::raw::{CLICK_PROBABILITY, RawFiles};
-use crate::{Error, Result};
+use crate::{Checked, Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -48,38 +51,22 @@ pub struct SimulateConfig {
 #[serde(rename_all = "snake_case")]
 pub enum Simulator {
     /// MovieLens.
-    Movielens {
-        /// Layout of the files.
-        layout: Layout,
-        /// Ratings from here on are clicks; the click probabilities hold for this threshold only.
-        positive_from: u8,
-    },
+    Movielens(Movielens),
     /// Taobao display ads.
     TaobaoAd,
     /// CIKM 2019 EComm AI.
     CikmEcomm,
     /// KuaiRand.
     #[serde(rename = "kuairand")]
-    KuaiRand {
-        /// The version, which names the files.
-        layout: crate::kuairand::Layout,
-    },
+    KuaiRand(KuaiRand),
     /// Douban's split files as Diff-MSR released them.
-    DoubanSplits {
-        /// Which of the files there are.
-        layout: crate::douban::Layout,
-    },
+    DoubanSplits(DoubanSplits),
     /// Douban's ratings.
     DoubanRatings,
     /// Amazon reviews, 5-core.
     Amazon,
     /// The log of an industrial set.
-    Industrial {
-        /// Whose.
-        market: crate::industrial::Market,
-        /// Whether behaviours mean something else in every scenario.
-        tailored: bool,
-    },
+    Industrial(Industrial),
     /// Ali-CCP.
     AliCcp,
 }
@@ -95,51 +82,68 @@ struct Simulated {
     items: usize,
 }
 
+/// What a simulator knows of its raw format.
+trait Simulate {
+    /// As [`Simulator::files`].
+    fn files(&self) -> Vec<&'static str>;
+
+    /// As [`Simulator::tables`].
+    fn tables(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// As [`Simulator::version`].
+    fn version(&self) -> u32;
+
+    /// As [`Simulator::rows_key`].
+    fn rows_key(&self) -> &'static str {
+        "rows"
+    }
+
+    /// As [`Simulator::check`].
+    fn check(&self, config: SimulateConfig) -> Checked<()>;
+
+    /// As [`Simulator::with_rows`].
+    fn with_rows(&self, config: SimulateConfig, rows: usize) -> SimulateConfig;
+
+    /// The files; where `tables` are given, these are among them.
+    fn simulate(&self, config: SimulateConfig, tables: Option<&RawFiles>) -> Result<Simulated>;
+}
+
 impl Simulator {
+    fn format(&self) -> &dyn Simulate {
+        match self {
+            Simulator::Movielens(own) => own,
+            Simulator::TaobaoAd => &taobao_ad::TaobaoAd,
+            Simulator::CikmEcomm => &cikm_ecomm::CikmEcomm,
+            Simulator::KuaiRand(own) => own,
+            Simulator::DoubanSplits(own) => own,
+            Simulator::DoubanRatings => &douban::DoubanRatings,
+            Simulator::Amazon => &amazon::Amazon,
+            Simulator::Industrial(own) => own,
+            Simulator::AliCcp => &ali_ccp::AliCcp,
+        }
+    }
+
     /// Names of the files it writes.
     pub fn files(self) -> Vec<&'static str> {
-        match self {
-            Simulator::Movielens { layout, .. } => layout.files().to_vec(),
-            Simulator::TaobaoAd => crate::taobao_ad::FILES.to_vec(),
-            Simulator::CikmEcomm => crate::cikm_ecomm::FILES.to_vec(),
-            Simulator::KuaiRand { layout } => layout.files().to_vec(),
-            Simulator::DoubanSplits { layout } => layout.files(),
-            Simulator::DoubanRatings => crate::douban::ratings::FILES.to_vec(),
-            Simulator::Amazon => crate::amazon::FILES.map(|names| names[0]).to_vec(),
-            Simulator::Industrial { .. } => crate::industrial::FILES.to_vec(),
-            Simulator::AliCcp => crate::ali_ccp::FILES.to_vec(),
-        }
+        self.format().files()
     }
 
     /// Those of the files for which it can make the others: tables of users and items, in this order. Empty where it
     /// makes all files or none.
     pub(crate) fn tables(self) -> &'static [&'static str] {
-        match self {
-            Simulator::KuaiRand { layout } => layout.tables(),
-            _ => &[],
-        }
+        self.format().tables()
     }
 
     /// Raised whenever the same parameters give other files.
     pub(crate) fn version(self) -> u32 {
-        match self {
-            Simulator::Movielens { .. } => movielens::VERSION,
-            Simulator::TaobaoAd => taobao_ad::VERSION,
-            Simulator::CikmEcomm => cikm_ecomm::VERSION,
-            Simulator::KuaiRand { .. } => kuairand::VERSION,
-            Simulator::DoubanSplits { .. } | Simulator::DoubanRatings => douban::VERSION,
-            Simulator::Amazon => amazon::VERSION,
-            Simulator::Industrial { .. } => industrial::VERSION,
-            Simulator::AliCcp => ali_ccp::VERSION,
-        }
+        self.format().version()
     }
 
     /// What dataset files call the number of rows.
     pub(crate) fn rows_key(self) -> &'static str {
-        match self {
-            Simulator::Movielens { .. } => "ratings",
-            _ => "rows",
-        }
+        self.format().rows_key()
     }
 
     /// Whether such a dataset exists; else the key to blame and why.
@@ -147,52 +151,18 @@ impl Simulator {
     /// # Errors
     /// The key whose number is out of range, and the range.
     pub fn check(self, config: SimulateConfig) -> std::result::Result<(), (&'static str, String)> {
-        match self {
-            Simulator::Movielens { .. } => movielens::check(config),
-            Simulator::TaobaoAd | Simulator::CikmEcomm => shop::check(config),
-            Simulator::KuaiRand { .. } => kuairand::check(config),
-            Simulator::DoubanSplits { layout } => douban::check(Some(layout), config),
-            Simulator::DoubanRatings => douban::check(None, config),
-            Simulator::Amazon => amazon::check(config),
-            Simulator::Industrial { market, .. } => industrial::check(market, config),
-            Simulator::AliCcp => ali_ccp::check(config),
-        }
+        self.format().check(config)
     }
 
     /// The same kind of dataset with another number of rows; users and items shrink or grow along.
     pub fn with_rows(self, config: SimulateConfig, rows: usize) -> SimulateConfig {
-        match self {
-            Simulator::Movielens { .. } => movielens::with_rows(config, rows),
-            Simulator::TaobaoAd | Simulator::CikmEcomm => shop::with_rows(config, rows),
-            Simulator::KuaiRand { .. } => kuairand::with_rows(config, rows),
-            Simulator::DoubanSplits { .. } | Simulator::DoubanRatings => douban::with_rows(config, rows),
-            Simulator::Amazon => amazon::with_rows(config, rows),
-            Simulator::Industrial { .. } => industrial::with_rows(config, rows),
-            Simulator::AliCcp => ali_ccp::with_rows(config, rows),
-        }
+        self.format().with_rows(config, rows)
     }
 
     /// Whether these tables can be simulated over.
     #[cfg(feature = "fuzzing")]
     pub(crate) fn over_tables(self, config: SimulateConfig, tables: &RawFiles) -> Result<()> {
-        self.simulate(config, Some(tables)).map(drop)
-    }
-
-    /// The files; where `tables` are given, these are among them.
-    fn simulate(self, config: SimulateConfig, tables: Option<&RawFiles>) -> Result<Simulated> {
-        Ok(match self {
-            Simulator::Movielens { layout, positive_from } => {
-                movielens::simulate(layout, positive_from, config)
-            }
-            Simulator::TaobaoAd => taobao_ad::simulate(config),
-            Simulator::CikmEcomm => cikm_ecomm::simulate(config),
-            Simulator::KuaiRand { layout } => kuairand::simulate(layout, config, tables)?,
-            Simulator::DoubanSplits { layout } => douban::splits(layout, config),
-            Simulator::DoubanRatings => douban::ratings(config),
-            Simulator::Amazon => amazon::simulate(config),
-            Simulator::Industrial { market, tailored } => industrial::simulate(market, tailored, config),
-            Simulator::AliCcp => ali_ccp::simulate(config),
-        })
+        self.format().simulate(config, Some(tables)).map(drop)
     }
 }
 
@@ -246,7 +216,8 @@ fn write(
         .tempdir_in(parent)
         .map_err(Error::io(parent, "cannot make a temporary folder"))?;
 
-    let Simulated { files, click_probability, clicks, items } = simulator.simulate(config, tables)?;
+    let Simulated { files, click_probability, clicks, items } =
+        simulator.format().simulate(config, tables)?;
     let mean = |sum: f64| sum / config.rows as f64;
     let mut report = Simulation {
         version: simulator.version(),

@@ -15,6 +15,7 @@ use super::SimulateConfig;
 use super::random::{
     D, Stream, Taste, Trait, blend, draw, normal, rng, shuffle, sigmoid, standardise, standardise_tastes,
 };
+use crate::Checked;
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
@@ -22,7 +23,7 @@ use rayon::prelude::*;
 const TASTE: f64 = 0.7;
 
 /// Whether such a dataset exists; else the key to blame and why.
-pub(super) fn check(config: SimulateConfig) -> Result<(), (&'static str, String)> {
+pub(super) fn check(config: SimulateConfig) -> Checked<()> {
     let SimulateConfig { users, items, rows, .. } = config;
     for (key, n) in [("users", users), ("items", items)] {
         if !(10..=50_000_000).contains(&n) {

@@ -1,15 +1,17 @@
 //! Simulated Taobao display ads, with the proportions of the official data.
 use super::csv::{header, lines};
 use super::random::{Stream, draw, mostly, rng, shuffle, skewed, sparse_ids};
-use super::shop::{Attribute, Context, Row, Shape, Shop};
-use super::{SimulateConfig, Simulated};
-use crate::taobao_ad::{AD_COLUMNS, SAMPLE_COLUMNS, USER_COLUMNS};
+use super::shop::{self, Attribute, Context, Row, Shape, Shop};
+use super::{Simulate, SimulateConfig, Simulated};
+use crate::raw::RawFiles;
+use crate::taobao_ad::{AD_COLUMNS, FILES, SAMPLE_COLUMNS, USER_COLUMNS};
 use crate::view::gather;
+use crate::{Checked, Result};
 use rand::RngExt;
 use std::io::Write;
 
 /// Raised whenever the same parameters give other files.
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// 6 May 2017, 0:00 in China; and eight days.
 const START: u32 = 1_494_000_000;
@@ -58,7 +60,32 @@ struct Users {
     city: Vec<u32>,
 }
 
-pub(super) fn simulate(config: SimulateConfig) -> Simulated {
+/// Taobao display ads.
+pub(super) struct TaobaoAd;
+
+impl Simulate for TaobaoAd {
+    fn files(&self) -> Vec<&'static str> {
+        FILES.to_vec()
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn check(&self, config: SimulateConfig) -> Checked<()> {
+        shop::check(config)
+    }
+
+    fn with_rows(&self, config: SimulateConfig, rows: usize) -> SimulateConfig {
+        shop::with_rows(config, rows)
+    }
+
+    fn simulate(&self, config: SimulateConfig, _tables: Option<&RawFiles>) -> Result<Simulated> {
+        Ok(simulate(config))
+    }
+}
+
+fn simulate(config: SimulateConfig) -> Simulated {
     let (ads, users) = (ads(config), users(config));
     let of = |values, weight| Attribute { values, weight };
     let shop = Shop {

@@ -1,16 +1,21 @@
 //! Taobao display advertising (Ali_Display_Ad_Click): impressions of ads with clicks, ads, user profiles.
 //!
-//! Three files with a header line, comma-separated. The fourth, `behavior_log.csv`, is not read. [`parse`] gives the raw
+//! Three files with a header line, comma-separated. The fourth, `behavior_log.csv`, is not read. `parse` gives the raw
 //! tables; `csdm` turns them into the columns that CVAR and CSDM use.
 mod ads;
-pub(crate) mod csdm;
+mod csdm;
 mod samples;
 mod users;
 
-use crate::Result;
+use crate::config::LoaderKeys;
+use crate::loader::Format;
 use crate::raw::RawFiles;
+use crate::simulate::Simulator;
+use crate::view::Loaded;
+use crate::{Checked, CountRows, Loader, Result};
 use ads::Ads;
 use samples::Samples;
+use serde::{Deserialize, Serialize};
 use users::Users;
 
 /// Raised whenever this module makes other columns of the same files: old caches no longer count.
@@ -41,6 +46,41 @@ pub(crate) const USER_COLUMNS: [&str; 9] = [
 
 /// Stands for a missing value. Other values are kept plus one.
 const MISSING: u32 = 0;
+
+/// What is made of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Which rows the item count counts.
+    pub count: CountRows,
+}
+
+impl LoaderKeys for Settings {
+    fn loader(self) -> Checked<Loader> {
+        Ok(Loader::TaobaoAd(self))
+    }
+}
+
+impl Format for Settings {
+    fn outcomes(&self) -> &'static [&'static str] {
+        &["clk", "nonclk"]
+    }
+
+    fn count(&self) -> Option<CountRows> {
+        Some(self.count)
+    }
+
+    fn simulator(&self) -> Simulator {
+        Simulator::TaobaoAd
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn load<'a>(&self, raw: &'a RawFiles) -> Result<Loaded<'a>> {
+        Ok(Loaded::View(csdm::view(parse(raw)?)))
+    }
+}
 
 /// The raw tables, in file order.
 pub(crate) struct Tables {

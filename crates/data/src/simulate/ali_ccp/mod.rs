@@ -16,12 +16,15 @@ mod files;
 mod rows;
 mod world;
 
-use super::{SimulateConfig, Simulated};
+use super::{Simulate, SimulateConfig, Simulated};
+use crate::ali_ccp::FILES;
+use crate::raw::RawFiles;
+use crate::{Checked, Result};
 use rows::Row;
 use world::World;
 
 /// Raised whenever the same parameters give other files.
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// Users, clicks and impressions of the scenarios B1, B2 and B3: SFPNet, Table 2.
 const SIZES: [[f64; 3]; 3] = [
@@ -35,34 +38,50 @@ const IMPRESSIONS: usize = 50;
 /// Rows per user, at least: a common row in either half.
 const LEAST_ROWS: usize = 2 * IMPRESSIONS;
 
-/// Whether such a dataset exists; else the key to blame and why.
-pub(super) fn check(config: SimulateConfig) -> Result<(), (&'static str, String)> {
-    let SimulateConfig { users, items, rows, .. } = config;
-    for (key, n, least) in [("users", users, 50), ("items", items, 100)] {
-        if !(least..=1_000_000).contains(&n) {
-            return Err((key, format!("{n} should be {least} to 1000000")));
+/// Ali-CCP.
+pub(super) struct AliCcp;
+
+impl Simulate for AliCcp {
+    fn files(&self) -> Vec<&'static str> {
+        FILES.to_vec()
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn check(&self, config: SimulateConfig) -> Checked<()> {
+        let SimulateConfig { users, items, rows, .. } = config;
+        for (key, n, least) in [("users", users, 50), ("items", items, 100)] {
+            if !(least..=1_000_000).contains(&n) {
+                return Err((key, format!("{n} should be {least} to 1000000")));
+            }
         }
+        let least = (LEAST_ROWS * users).max(20_000);
+        if !(least..=200_000_000).contains(&rows) {
+            return Err((
+                "rows",
+                format!("{rows} should be {least} to 200000000: at least {LEAST_ROWS} per user"),
+            ));
+        }
+        Ok(())
     }
-    let least = (LEAST_ROWS * users).max(20_000);
-    if !(least..=200_000_000).contains(&rows) {
-        return Err((
-            "rows",
-            format!("{rows} should be {least} to 200000000: at least {LEAST_ROWS} per user"),
-        ));
+
+    /// The same kind of dataset with another number of rows; each user keeps its own number of rows, and items their own to a
+    /// lesser degree.
+    fn with_rows(&self, config: SimulateConfig, rows: usize) -> SimulateConfig {
+        let factor = rows as f64 / config.rows as f64;
+        let users = ((config.users as f64 * factor) as usize).max(50);
+        let items = ((config.items as f64 * factor.powf(0.6)).round() as usize).max(100);
+        SimulateConfig { users, items, rows, seed: config.seed }
     }
-    Ok(())
+
+    fn simulate(&self, config: SimulateConfig, _tables: Option<&RawFiles>) -> Result<Simulated> {
+        Ok(simulate(config))
+    }
 }
 
-/// The same kind of dataset with another number of rows; each user keeps its own number of rows, and items their own to a
-/// lesser degree.
-pub(super) fn with_rows(config: SimulateConfig, rows: usize) -> SimulateConfig {
-    let factor = rows as f64 / config.rows as f64;
-    let users = ((config.users as f64 * factor) as usize).max(50);
-    let items = ((config.items as f64 * factor.powf(0.6)).round() as usize).max(100);
-    SimulateConfig { users, items, rows, seed: config.seed }
-}
-
-pub(super) fn simulate(config: SimulateConfig) -> Simulated {
+fn simulate(config: SimulateConfig) -> Simulated {
     let world = World::new(config);
     let moments = world::moments(&world, config);
     // In the order of the files, training before test.

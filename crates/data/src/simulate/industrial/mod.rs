@@ -22,45 +22,70 @@ mod world;
 
 use super::csv::{header, lines};
 use super::random::{Stream, rng, sparse_ids};
-use super::{SimulateConfig, Simulated};
-use crate::industrial::{HISTORY_COLUMNS, IMPRESSION_COLUMNS, ITEM_COLUMNS, Market, USER_COLUMNS};
+use super::{Simulate, SimulateConfig, Simulated};
+use crate::industrial::{FILES, HISTORY_COLUMNS, IMPRESSION_COLUMNS, ITEM_COLUMNS, Market, USER_COLUMNS};
+use crate::raw::RawFiles;
+use crate::{Checked, Result};
 use clicks::Impression;
 use markets::shape;
+use serde::{Deserialize, Serialize};
 use std::io::Write;
 use world::World;
 
 /// Raised whenever the same parameters give other files.
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
-/// Whether such a dataset exists; else the key to blame and why.
-pub(super) fn check(market: Market, config: SimulateConfig) -> Result<(), (&'static str, String)> {
-    let SimulateConfig { users, items, rows, .. } = config;
-    for (key, n, least) in [("users", users, 100), ("items", items, 500)] {
-        if !(least..=10_000_000).contains(&n) {
-            return Err((key, format!("{n} should be {least} to 10000000")));
+/// The log of an industrial set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Industrial {
+    /// Whose.
+    pub market: Market,
+    /// Whether behaviours mean something else in every scenario.
+    pub tailored: bool,
+}
+
+impl Simulate for Industrial {
+    fn files(&self) -> Vec<&'static str> {
+        FILES.to_vec()
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn check(&self, config: SimulateConfig) -> Checked<()> {
+        let SimulateConfig { users, items, rows, .. } = config;
+        for (key, n, least) in [("users", users, 100), ("items", items, 500)] {
+            if !(least..=10_000_000).contains(&n) {
+                return Err((key, format!("{n} should be {least} to 10000000")));
+            }
+        }
+        let least = 20 * shape(self.market).sizes.len() * sessions::LONGEST;
+        if !(least..=100_000_000).contains(&rows) {
+            return Err(("rows", format!("{rows} should be {least} to 100000000")));
+        }
+        Ok(())
+    }
+
+    /// The same kind of dataset with another number of rows; each user keeps its own number of rows, and items their own to a
+    /// lesser degree.
+    fn with_rows(&self, config: SimulateConfig, rows: usize) -> SimulateConfig {
+        let factor = rows as f64 / config.rows as f64;
+        let scale = |n: usize, factor: f64, least| ((n as f64 * factor).round() as usize).max(least);
+        SimulateConfig {
+            users: scale(config.users, factor, 100),
+            items: scale(config.items, factor.powf(0.6), 500),
+            rows,
+            seed: config.seed,
         }
     }
-    let least = 20 * shape(market).sizes.len() * sessions::LONGEST;
-    if !(least..=100_000_000).contains(&rows) {
-        return Err(("rows", format!("{rows} should be {least} to 100000000")));
-    }
-    Ok(())
-}
 
-/// The same kind of dataset with another number of rows; each user keeps its own number of rows, and items their own to a
-/// lesser degree.
-pub(super) fn with_rows(config: SimulateConfig, rows: usize) -> SimulateConfig {
-    let factor = rows as f64 / config.rows as f64;
-    let scale = |n: usize, factor: f64, least| ((n as f64 * factor).round() as usize).max(least);
-    SimulateConfig {
-        users: scale(config.users, factor, 100),
-        items: scale(config.items, factor.powf(0.6), 500),
-        rows,
-        seed: config.seed,
+    fn simulate(&self, config: SimulateConfig, _tables: Option<&RawFiles>) -> Result<Simulated> {
+        Ok(simulate(self.market, self.tailored, config))
     }
 }
 
-pub(super) fn simulate(market: Market, tailored: bool, config: SimulateConfig) -> Simulated {
+fn simulate(market: Market, tailored: bool, config: SimulateConfig) -> Simulated {
     let shape = shape(market);
     let world = World::new(&shape, tailored, config);
     let plan = sessions::plan(&shape, config);

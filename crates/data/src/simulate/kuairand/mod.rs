@@ -8,13 +8,14 @@ mod logs;
 mod tables;
 
 use super::shop::{Attribute, Context, Shape, Shop};
-use super::{SimulateConfig, Simulated, shop};
-use crate::Result;
+use super::{Simulate, SimulateConfig, Simulated, shop};
 use crate::kuairand::{Layout, USER_COLUMNS, Users, VIDEO_COLUMNS, Videos, duration_bucket, parse_tables};
 use crate::raw::{RawFile, RawFiles};
+use crate::{Checked, Result};
+use serde::{Deserialize, Serialize};
 
 /// Raised whenever the same parameters give other files.
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// Rows of Pure's standard logs and of its random log.
 const STANDARD: usize = 1_436_609;
@@ -58,38 +59,58 @@ const RANDOM_TABS: [(u8, u32, f64); 4] =
 const POPULARITY: f64 = 1.3;
 const ACTIVITY: f64 = 1.0;
 
-/// Whether such a dataset exists; else the key to blame and why.
-pub(super) fn check(config: SimulateConfig) -> std::result::Result<(), (&'static str, String)> {
-    shop::check(config)?;
-    let least = (3 * config.users.max(config.items)).max(1000);
-    match config.rows < least {
-        true => Err((
-            "rows",
-            format!("{} should be {least} to {}: at least 3 per user and video", config.rows, u32::MAX),
-        )),
-        false => Ok(()),
-    }
-}
-
-/// The same kind of dataset with another number of rows: users and videos shrink or grow with the square root.
-pub(super) fn with_rows(config: SimulateConfig, rows: usize) -> SimulateConfig {
-    let factor = (rows as f64 / config.rows as f64).sqrt();
-    let scale = |n: usize| ((n as f64 * factor).round() as usize).max(10).min(rows / 3);
-    SimulateConfig { users: scale(config.users), items: scale(config.items), rows, seed: config.seed }
-}
-
 /// Rows of the standard logs and of the random log.
 fn rows(all: usize) -> (usize, usize) {
     let standard = (all as f64 * STANDARD as f64 / (STANDARD + RANDOM) as f64).round() as usize;
     (standard, all - standard)
 }
 
+/// KuaiRand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KuaiRand {
+    /// The version, which names the files.
+    pub layout: Layout,
+}
+
+impl Simulate for KuaiRand {
+    fn files(&self) -> Vec<&'static str> {
+        self.layout.files().to_vec()
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        self.layout.tables()
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn check(&self, config: SimulateConfig) -> Checked<()> {
+        shop::check(config)?;
+        let least = (3 * config.users.max(config.items)).max(1000);
+        match config.rows < least {
+            true => Err((
+                "rows",
+                format!("{} should be {least} to {}: at least 3 per user and video", config.rows, u32::MAX),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// The same kind of dataset with another number of rows: users and videos shrink or grow with the square root.
+    fn with_rows(&self, config: SimulateConfig, rows: usize) -> SimulateConfig {
+        let factor = (rows as f64 / config.rows as f64).sqrt();
+        let scale = |n: usize| ((n as f64 * factor).round() as usize).max(10).min(rows / 3);
+        SimulateConfig { users: scale(config.users), items: scale(config.items), rows, seed: config.seed }
+    }
+
+    fn simulate(&self, config: SimulateConfig, tables: Option<&RawFiles>) -> Result<Simulated> {
+        simulate(self.layout, config, tables)
+    }
+}
+
 /// The files, logs first; the tables are `given` or made.
-pub(super) fn simulate(
-    layout: Layout,
-    config: SimulateConfig,
-    given: Option<&RawFiles>,
-) -> Result<Simulated> {
+fn simulate(layout: Layout, config: SimulateConfig, given: Option<&RawFiles>) -> Result<Simulated> {
     let made;
     let raw = match given {
         Some(raw) => raw,
