@@ -1,7 +1,7 @@
 //! A run that is killed inside goes on from its checkpoint, in a new process, to the same numbers.
 use crate::project::Project;
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread::sleep,
@@ -36,13 +36,6 @@ fn kept(project: &Project) -> Vec<PathBuf> {
         .collect();
     all.sort();
     all
-}
-
-/// Workers die with the process that started them, a moment later.
-fn wait_for_workers(project: &Project) {
-    for entry in fs::read_dir(project.path("runs/.locks")).unwrap().flatten() {
-        File::open(entry.path()).unwrap().lock().unwrap();
-    }
 }
 
 /// Everything measured in finished runs and stages but times and memory, by id.
@@ -88,7 +81,7 @@ fn killed_inside_a_loop_and_between_loops() {
             kills += usize::from(child.try_wait().unwrap().is_none());
             child.kill().unwrap();
             child.wait().unwrap();
-            wait_for_workers(&killed);
+            killed.wait_for_workers();
         }
         assert!(command(&killed, table, only, "30").status().unwrap().success(), "{what}");
         assert_eq!(measures(&killed), expected, "{what}, after {kills} kills");

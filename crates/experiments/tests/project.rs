@@ -1,6 +1,6 @@
 //! A project of its own for every test.
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -64,6 +64,13 @@ impl Project {
         let out = self.command(arguments).output().unwrap();
         assert!(out.status.success(), "{arguments:?}: {}\n{}", out.status, text(&out.stderr));
         text(&out.stdout)
+    }
+
+    /// Waits for the end of workers: they die with the process that started them, a moment later.
+    pub fn wait_for_workers(&self) {
+        for lock in fs::read_dir(self.path("runs/.locks")).into_iter().flatten().flatten() {
+            File::open(lock.path()).unwrap().lock().unwrap();
+        }
     }
 
     /// The command's error; it must fail with status 2.

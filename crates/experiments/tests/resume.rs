@@ -66,6 +66,7 @@ fn killed_again_and_again() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+    killed.wait_for_workers();
     let out = killed.ok(&RUN);
     assert_eq!(killed.read(CSV), expected);
     assert!(names(&killed, ".tmp-").is_empty(), "{:?}", names(&killed, ".tmp-"));
@@ -129,7 +130,9 @@ fn two_processes_share_the_work() {
 #[test]
 fn an_interrupted_one_says_how_to_go_on() {
     let project = Project::with_small_table();
-    let child = project.command(&RUN).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // Enough for it to be at work still when it is told to stop.
+    let many = [&RUN[..], &["--seeds", "20"]].concat();
+    let child = project.command(&many).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let logs = project.path("runs/.logs");
     let start = Instant::now();
     while fs::read_dir(&logs).map_or(0, Iterator::count) == 0 && start.elapsed().as_secs() < 60 {
